@@ -1,0 +1,179 @@
+//! What producers and consumers have in common: one C handle, logs, closing.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+
+use crate::batch::{Batch, Delivery, Kind, Row};
+use crate::chan::{self, Chan, Queue};
+use crate::conf::{ClientKind, Conf, Options};
+use crate::consumer::Consumer;
+use crate::error::{Error, Result};
+use crate::producer::Producer;
+use crate::rd::LogSink;
+
+/// As many lines as confluent-kafka-go keeps.
+const LOG_CAPACITY: usize = 10_000;
+/// A close without a deadline still ends.
+const LONGEST_CLOSE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+pub enum Client {
+    Producer(Arc<Producer>),
+    Consumer(Arc<Consumer>),
+}
+
+/// How a close went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CloseResult {
+    /// Messages that were purged, each with its report.
+    pub purged: usize,
+    /// Messages whose outcome is unknown, each with a report that says so.
+    pub unknown: usize,
+    /// A thread is still giving back librdkafka's memory.
+    pub unfinished: bool,
+}
+
+impl CloseResult {
+    pub fn is_clean(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl Client {
+    pub fn open(conf: &Conf) -> Result<Self> {
+        match conf.kind() {
+            ClientKind::Producer => Producer::open(conf).map(Self::Producer),
+            ClientKind::Consumer => Consumer::open(conf).map(Self::Consumer),
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Producer(producer) => producer.name(),
+            Self::Consumer(consumer) => consumer.name(),
+        }
+    }
+
+    pub fn logs(&self) -> Option<&Arc<Queue>> {
+        match self {
+            Self::Producer(producer) => producer.logs(),
+            Self::Consumer(consumer) => consumer.logs(),
+        }
+    }
+
+    pub fn fatal_error(&self) -> Result<Option<Error>> {
+        match self {
+            Self::Producer(producer) => producer.fatal_error(),
+            Self::Consumer(consumer) => consumer.fatal_error(),
+        }
+    }
+
+    pub fn producer(&self) -> Result<&Arc<Producer>> {
+        match self {
+            Self::Producer(producer) => Ok(producer),
+            Self::Consumer(_) => Err(Error::argument(
+                "client: expected a producer, and this one is a consumer",
+            )),
+        }
+    }
+
+    pub fn consumer(&self) -> Result<&Arc<Consumer>> {
+        match self {
+            Self::Consumer(consumer) => Ok(consumer),
+            Self::Producer(_) => Err(Error::argument(
+                "client: expected a consumer, and this one is a producer",
+            )),
+        }
+    }
+
+    pub fn close(&self, timeout_ms: i32) -> Result<CloseResult> {
+        match self {
+            Self::Producer(producer) => producer.close(timeout_ms),
+            Self::Consumer(consumer) => consumer.close(timeout_ms),
+        }
+    }
+}
+
+/// Rows fetched at once for a caller that takes one at a time.
+const POLL_ROWS: usize = 1000;
+/// After this time such a caller comes by the core again, so that what it was
+/// given is stored and events are not kept waiting.
+const POLL_AGE: Duration = Duration::from_millis(20);
+
+/// The next row of `batch`, which is filled again when it is used up; returns
+/// the row's index.
+pub fn poll(chan: Arc<Chan>, batch: &mut Batch, timeout_ms: i32) -> Result<usize> {
+    if let Some(row) = next_row(batch) {
+        return Ok(row);
+    }
+    let delivered = batch.delivered();
+    batch.give_back(delivered);
+    batch.delivery = Delivery::OneByOne(Arc::new(AtomicUsize::new(0)));
+    chan::recv(chan, POLL_ROWS, batch, timeout_ms)?;
+    batch.received = Some(Instant::now());
+    next_row(batch).ok_or_else(Error::would_block)
+}
+
+fn next_row(batch: &Batch) -> Option<usize> {
+    let Delivery::OneByOne(count) = &batch.delivery else {
+        return None;
+    };
+    let fresh = batch.attention.load(Ordering::SeqCst) == 0
+        && batch.received.is_some_and(|at| at.elapsed() < POLL_AGE);
+    let row = count.load(Ordering::SeqCst);
+    // A fresh batch gives at least one row, so that a slow caller gets on.
+    if row < batch.len() && (fresh || row == 0) {
+        count.store(row + 1, Ordering::SeqCst);
+        return Some(row);
+    }
+    None
+}
+
+pub fn log_queue(options: &Options) -> Option<Arc<Queue>> {
+    options.logs.then(|| Queue::of_client(LOG_CAPACITY))
+}
+
+/// Log lines become rows, or nothing: the library never prints.
+pub fn log_sink(logs: &Option<Arc<Queue>>) -> LogSink {
+    let logs = logs.clone();
+    Arc::new(move |level, facility, text| {
+        if let Some(logs) = &logs {
+            logs.push_or_drop(|batch, dropped| {
+                batch.push(&Row {
+                    code: level,
+                    opaque: dropped,
+                    key: Some(facility.as_bytes()),
+                    value: Some(text.as_bytes()),
+                    ..Row::new(Kind::Log)
+                });
+            });
+        }
+    })
+}
+
+pub fn deadline(timeout_ms: i32) -> Instant {
+    let timeout = u64::try_from(timeout_ms).map_or(LONGEST_CLOSE, Duration::from_millis);
+    Instant::now() + timeout
+}
+
+/// Drops a native client on a thread of its own, which may take a minute when a
+/// broker does not answer; returns whether it was done by `end`.
+pub fn destroy<T: Send + 'static>(native: T, end: Instant) -> bool {
+    let (done, wait) = mpsc::channel();
+    let reaper = std::thread::Builder::new().name("krs-close".to_owned());
+    let spawned = reaper.spawn(move || {
+        drop(native);
+        // Nobody listens any more if the time was up.
+        let _ = done.send(());
+    });
+    // The common case takes a few milliseconds, which a deadline of 0 allows.
+    let time = end
+        .saturating_duration_since(Instant::now())
+        .max(Duration::from_millis(50));
+    match spawned {
+        Ok(_) => wait.recv_timeout(time).is_ok(),
+        // No thread could be had: `spawn` dropped the client right here.
+        Err(_) => true,
+    }
+}

@@ -1,0 +1,226 @@
+//! Section `client`.
+
+use std::ffi::c_char;
+
+use super::batch::{krs_batch, lend, write_row};
+use super::conf::{copy_text, krs_conf, settings};
+use super::decode::{Sized32, out, text, write_sized};
+use super::guard;
+use super::objects::{CHANS, CLIENTS, Opened, forget_if_closed};
+use super::types::{krs_chan, krs_client, krs_close_result, krs_code, krs_error, krs_row, krs_topic};
+use crate::client::{self, Client, CloseResult};
+use crate::error::{Error, Result, code};
+
+// SAFETY: repr(C), `struct_size` first, integers only.
+unsafe impl Sized32 for krs_close_result {
+    const NAME: &'static str = "result";
+    const FIRST_SIZE: usize = 32;
+}
+
+/// Opens a client of the kind that `conf` was made for.
+///
+/// Ownership: `conf` is copied and stays the caller's. The client is open until
+/// `krs_client_close()`.
+/// Threads: any.
+/// Errors: a combination of settings that is not possible, with the reason in
+/// the message. A broker that can't be reached is no error here: it is told by
+/// a row of kind `KRS_EVENT_ERROR`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_open(
+    conf: *const krs_conf,
+    client: *mut krs_client,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes a live configuration and a place for the result.
+        let (conf, place) = unsafe { (settings(conf)?, out("client", client)?) };
+        place.id = Opened::insert(Client::open(conf)?)?;
+        Ok(())
+    })
+}
+
+/// The client's events channel: a consumer's messages and events, or a
+/// producer's delivery reports, errors and statistics. Receive from it with
+/// `krs_chan_recv()`, `krs_chan_select()` or `krs_client_poll()`.
+///
+/// Ownership: belongs to the client; the same handle every time. A producer's
+/// channel outlives it: after `krs_client_close()` receive what is left until
+/// `KRS_ERR_CLOSED`, or let it go with `krs_chan_free()`.
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_events(
+    client: krs_client,
+    chan: *mut krs_chan,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes NULL or a place for the result.
+        unsafe { out("chan", chan) }?.id = CLIENTS.get(client.id)?.events;
+        Ok(())
+    })
+}
+
+/// The channel with the client's log lines, of kind `KRS_EVENT_LOG`. It holds
+/// 10,000 lines; what does not fit is counted and dropped.
+///
+/// Ownership: as for `krs_client_events()`.
+/// Threads: any.
+/// Errors: `KRS_ERR_STATE` unless `go.logs.channel.enable` is true.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_logs(
+    client: krs_client,
+    chan: *mut krs_chan,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes NULL or a place for the result.
+        let place = unsafe { out("chan", chan) }?;
+        place.id = CLIENTS.get(client.id)?.logs.ok_or(Error::fixed(
+            code::STATE,
+            "no logs are kept: set go.logs.channel.enable to true before krs_client_open",
+        ))?;
+        Ok(())
+    })
+}
+
+/// Writes the client's name, such as `rdkafka#producer-1`, NUL-terminated, to
+/// `buffer` of `capacity` bytes, and its length to `*len`.
+///
+/// Ownership: copied to the caller's memory.
+/// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` if it does not fit.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_name(
+    client: krs_client,
+    buffer: *mut c_char,
+    capacity: usize,
+    len: *mut usize,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        let opened = CLIENTS.get(client.id)?;
+        // SAFETY: the caller's buffer has `capacity` bytes.
+        unsafe { copy_text("the name", opened.client.name(), buffer, capacity, len) }
+    })
+}
+
+/// A producer's topic of this name, for `krs_message.topic`. The topic itself
+/// is not created here; brokers do that when they are configured to.
+///
+/// Ownership: belongs to the client and closes with it; the same handle for the
+/// same name every time.
+/// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` for a consumer or an empty name;
+/// `KRS_ERR_INVALID_ARG` for a name that is too long.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_topic(
+    client: krs_client,
+    name: *const c_char,
+    topic: *mut krs_topic,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes a NUL-terminated string and a place.
+        let (name, place) = unsafe { (text("name", name)?, out("topic", topic)?) };
+        place.id = CLIENTS.get(client.id)?.topic(name)?;
+        Ok(())
+    })
+}
+
+/// Whether the client can't go on: returns `KRS_OK` if it can, otherwise the
+/// code and text of what went wrong. Close such a client.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_fatal(client: krs_client, err: *mut krs_error) -> krs_code {
+    guard(err, || {
+        let fatal = CLIENTS.get(client.id)?.client.fatal_error()?;
+        fatal.map_or(Ok(()), Err)
+    })
+}
+
+/// The next row of the client's events channel, one at a time: messages and
+/// events of a consumer, reports of a producer. Rows are fetched by the batch
+/// behind the scenes, yet an event never waits behind messages, and a message
+/// counts as delivered when this call returned it.
+///
+/// `*batch` is NULL at first, then what the last call left there: it holds the
+/// row. `timeout_ms`: 0 = do not wait, -1 = wait for ever. `row` starts as
+/// `KRS_ROW_INIT`.
+///
+/// Ownership: `*batch` is the caller's, to be freed with `krs_batch_free()`. The
+/// row is valid until the next call with that batch.
+/// Threads: any; a batch is used by one thread at a time.
+/// Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT`: no row yet;
+/// `KRS_ERR_CLOSED`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_poll(
+    client: krs_client,
+    batch: *mut *mut krs_batch,
+    timeout_ms: i32,
+    row: *mut krs_row,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes places for the batch and the row, and a
+        // batch that only this call uses.
+        let mut batch = unsafe { lend(batch) }?;
+        let events = CLIENTS.get(client.id)?.events;
+        let result = client::poll(CHANS.get(events)?, &mut batch, timeout_ms);
+        let index = match result {
+            Ok(index) => index,
+            Err(error) => {
+                let failed: Result<()> = Err(error);
+                forget_if_closed(events, &failed);
+                return failed;
+            }
+        };
+        // SAFETY: as above.
+        unsafe { write_row(&batch, index, row) }
+    })
+}
+
+/// Closes a client, within `timeout_ms` (-1 = a minute).
+///
+/// A producer first sends what was accepted; what is left at the end is purged.
+/// In any case every accepted message has its one report by then, if need be
+/// with `KRS_ERR_OUTCOME_UNKNOWN`. A consumer commits what was delivered
+/// (`enable.auto.commit`) and leaves its group; rows in a batch that
+/// `krs_chan_recv()` handed out count as delivered. From then on the handle
+/// gives `KRS_ERR_CLOSED`, everywhere, and whoever waits on it returns.
+///
+/// `result` starts as `KRS_CLOSE_RESULT_INIT`, or is NULL.
+///
+/// Ownership: batches and views stay valid.
+/// Threads: any; only the first call closes.
+/// Errors: `KRS_ERR_CLOSED` for a client that was closed before.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_close(
+    client: krs_client,
+    timeout_ms: i32,
+    result: *mut krs_close_result,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        let opened = CLIENTS.get(client.id)?;
+        let outcome = opened.client.close(timeout_ms)?;
+        let _ = CLIENTS.remove(client.id);
+        opened.retire();
+        if result.is_null() {
+            return Ok(());
+        }
+        // SAFETY: the caller passes a krs_close_result.
+        unsafe { write_sized(result, &encode(outcome)) }
+    })
+}
+
+fn encode(outcome: CloseResult) -> krs_close_result {
+    krs_close_result {
+        struct_size: 0,
+        clean: outcome.is_clean().into(),
+        purged: outcome.purged as u64,
+        unknown: outcome.unknown as u64,
+        unfinished: outcome.unfinished.into(),
+        reserved: 0,
+    }
+}

@@ -1,0 +1,76 @@
+//! Section `error`.
+
+use std::ffi::c_char;
+
+use super::decode::{Sized32, size_of_callers};
+use super::types::{KRS_ERROR_TRUNCATED, krs_code, krs_error};
+use crate::error::{Error, code, describe_own};
+use crate::rd;
+
+// SAFETY: repr(C), `struct_size` first, integers only.
+unsafe impl Sized32 for krs_error {
+    const NAME: &'static str = "err";
+    const FIRST_SIZE: usize = 512;
+}
+
+/// Name of a code, such as `QUEUE_FULL` (librdkafka's local codes begin with an
+/// underscore there: `_QUEUE_FULL`). A static string; `UNKNOWN_CODE` for a
+/// number that is no code.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn krs_error_name(code: krs_code) -> *const c_char {
+    describe_own(code)
+        .map(|(name, _)| name)
+        .or_else(|| rd::code_name(code))
+        .unwrap_or(c"UNKNOWN_CODE")
+        .as_ptr()
+}
+
+/// Text of a code, in English. A static string; `unknown error code` for a
+/// number that is no code. The message of a `krs_error` says more.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn krs_error_text(code: krs_code) -> *const c_char {
+    describe_own(code)
+        .map(|(_, text)| text)
+        .or_else(|| rd::code_text(code))
+        .unwrap_or(c"unknown error code")
+        .as_ptr()
+}
+
+/// # Safety
+/// `to` is NULL or points to a `krs_error`.
+pub(super) unsafe fn write(to: *mut krs_error, error: Option<Error>) {
+    if size_of_callers(to).is_err() {
+        // NULL, or not initialised: there is nowhere to write to.
+        return;
+    }
+    // SAFETY: not NULL, and as large as its first version.
+    let to = unsafe { &mut *to };
+    let Some(error) = error else {
+        to.code = code::OK;
+        to.flags = 0;
+        to.message_len = 0;
+        to.message[0] = 0;
+        return;
+    };
+    let text = error.message.as_bytes();
+    let fits = fitting(&error.message, to.message.len() - 1);
+    for (place, byte) in to.message.iter_mut().zip(&text[..fits]) {
+        *place = *byte as c_char;
+    }
+    to.message[fits] = 0;
+    to.code = error.code;
+    to.flags = error.flags | if fits < text.len() { KRS_ERROR_TRUNCATED } else { 0 };
+    to.message_len = fits as u32;
+}
+
+/// The longest beginning of at most `room` bytes that ends with a whole character.
+fn fitting(text: &str, room: usize) -> usize {
+    (0..=room.min(text.len()))
+        .rev()
+        .find(|end| text.is_char_boundary(*end))
+        .unwrap_or(0)
+}

@@ -1,0 +1,75 @@
+//! Rim 1: the C surface. Every function here is three steps: decode what the
+//! caller passed, call the safe core, encode what came of it.
+
+pub mod types;
+
+// In the order of the header's sections; blank lines keep it.
+pub mod library;
+
+pub mod error;
+
+pub mod conf;
+
+pub mod client;
+
+pub mod producer;
+
+pub mod consumer;
+
+pub mod chan;
+
+pub mod batch;
+
+pub mod mock;
+
+mod decode;
+mod objects;
+
+use std::any::Any;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use once_cell::sync::Lazy;
+
+use crate::error::{Error, Result, code};
+use types::{krs_code, krs_error};
+
+thread_local! {
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A defect of ours must not print into the caller's terminal: the panic's
+/// message goes into the caller's `krs_error`.
+static QUIET: Lazy<()> = Lazy::new(|| {
+    let outer = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if !INSIDE.get() {
+            outer(info);
+        }
+    }));
+});
+
+/// Runs the body of an extern function: its error, or a panic in it, becomes a
+/// code and fills the caller's `err`.
+fn guard(err: *mut krs_error, body: impl FnOnce() -> Result<()>) -> krs_code {
+    Lazy::force(&QUIET);
+    let outer = INSIDE.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(body));
+    INSIDE.set(outer);
+    let result = outcome.unwrap_or_else(|payload| Err(panicked(payload)));
+    let code = result.as_ref().err().map_or(code::OK, |error| error.code);
+    // SAFETY: the caller passes NULL or storage for a krs_error.
+    unsafe { error::write(err, result.err()) };
+    code
+}
+
+fn panicked(payload: Box<dyn Any + Send>) -> Error {
+    let text = payload
+        .downcast_ref::<&str>()
+        .map(|text| (*text).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_default();
+    // A payload's own destructor may panic too.
+    std::mem::forget(payload);
+    Error::new(code::INTERNAL, format!("a defect in kafka_rs: {text}"))
+}

@@ -1,0 +1,459 @@
+//! Section `producer`.
+
+use std::sync::Arc;
+
+use super::decode::{Sized32, bytes, out, sized, slice};
+use super::guard;
+use super::objects::{CHANS, CLIENTS, TOPICS};
+use super::types::{
+    KRS_MESSAGE_NO_REPORT, KRS_PARTITION_ANY, KRS_PURGE_IN_FLIGHT, KRS_PURGE_QUEUED, krs_bytes,
+    krs_chan, krs_client, krs_code, krs_column, krs_error, krs_message, krs_records, krs_topic,
+};
+use crate::batch::Column;
+use crate::chan::{self, Chan, Message};
+use crate::error::{Error, Result, code};
+use crate::headers::{self, Headers};
+use crate::producer::{Report, Topic};
+
+// SAFETY: repr(C), `struct_size` first, integers and pointers only.
+unsafe impl Sized32 for krs_message {
+    const NAME: &'static str = "message";
+    const FIRST_SIZE: usize = 96;
+}
+
+// SAFETY: as above.
+unsafe impl Sized32 for krs_records {
+    const NAME: &'static str = "records";
+    const FIRST_SIZE: usize = 192;
+}
+
+/// The producer's produce channel: what is sent to it with `krs_chan_send()` is
+/// produced. A sender waits while there is no room. It takes part in
+/// `krs_chan_select()`, with `KRS_CASE_SEND`.
+///
+/// Ownership: belongs to the client and closes with it; the same handle every time.
+/// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` for a consumer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_producer_channel(
+    client: krs_client,
+    chan: *mut krs_chan,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes NULL or a place for the result.
+        let place = unsafe { out("chan", chan) }?;
+        let opened = CLIENTS.get(client.id)?;
+        opened.client.producer()?;
+        place.id = opened.produce.unwrap_or_default();
+        Ok(())
+    })
+}
+
+/// Sends one message: returns when librdkafka has a copy of it, not when a
+/// broker has. A message that was accepted (`KRS_OK`) has exactly one report,
+/// one that was not has none.
+///
+/// `timeout_ms` says how long to wait for room: 0 = do not wait, -1 = for ever.
+///
+/// Ownership: all is copied.
+/// Threads: any.
+/// Errors: `KRS_ERR_QUEUE_FULL`: no room, and `timeout_ms` is 0;
+/// `KRS_ERR_TIMED_OUT`: no room in that time; `KRS_ERR_MSG_SIZE_TOO_LARGE`;
+/// `KRS_ERR_UNKNOWN_TOPIC`, `KRS_ERR_UNKNOWN_PARTITION` if that is known
+/// already (otherwise the report tells); `KRS_ERR_FATAL`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_producer_send(
+    client: krs_client,
+    message: *const krs_message,
+    timeout_ms: i32,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes a krs_message whose bytes are alive.
+        let message = unsafe { decode_message(message) }?;
+        let opened = CLIENTS.get(client.id)?;
+        let producer = opened.client.producer()?;
+        match producer.try_send(&message) {
+            Some(done) => done,
+            None if timeout_ms == 0 => Err(queue_full()),
+            None => chan::send(
+                Arc::new(Chan::Produce(Arc::clone(producer))),
+                &message,
+                timeout_ms,
+            ),
+        }
+    })
+}
+
+/// Sends many messages, in order. Row `i` is dealt with like a message of
+/// `krs_producer_send()`: `codes[i]`, if `codes` is not NULL, tells what came of
+/// it. A row that is refused does not stop those after it; when there is no
+/// room within `timeout_ms`, the call ends, and rows from `*done` on were not tried.
+///
+/// Ownership: all is copied; `codes` has room for `records->count`.
+/// Threads: any.
+/// Errors: `KRS_ERR_QUEUE_FULL`, `KRS_ERR_TIMED_OUT`: no room, and `*done` rows
+/// were dealt with; `KRS_ERR_ARGUMENT`: the columns are inconsistent, and no row
+/// was sent. Rows that were refused do not make the call fail.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_producer_send_batch(
+    client: krs_client,
+    records: *const krs_records,
+    timeout_ms: i32,
+    codes: *mut krs_code,
+    done: *mut usize,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes krs_records whose columns are alive, and a
+        // place for the count.
+        let (records, done) = unsafe { (Records::decode(records)?, out("done", done)?) };
+        let codes = match codes.is_null() {
+            true => &mut [],
+            // SAFETY: not NULL, so room for a code of every row.
+            false => unsafe { std::slice::from_raw_parts_mut(codes, records.count) },
+        };
+        *done = 0;
+        let opened = CLIENTS.get(client.id)?;
+        let producer = opened.client.producer()?;
+        let chan = Arc::new(Chan::Produce(Arc::clone(producer)));
+        for row in 0..records.count {
+            let message = records.message(row);
+            let result = match producer.try_send(&message) {
+                Some(result) => result,
+                None if timeout_ms == 0 => return Err(queue_full()),
+                None => chan::send(Arc::clone(&chan), &message, timeout_ms),
+            };
+            let code = result.as_ref().err().map_or(code::OK, |error| error.code);
+            if matches!(code, code::TIMED_OUT | code::CLOSED) {
+                return result;
+            }
+            if let Some(place) = codes.get_mut(row) {
+                *place = code;
+            }
+            *done = row + 1;
+        }
+        Ok(())
+    })
+}
+
+/// Adds a header to `buffer`, which has `capacity` bytes of which `*len` are
+/// used: start with `*len` 0, add each header, and pass `buffer` and `*len` as
+/// `krs_message.headers`. A header takes 8 bytes, its key and its value.
+///
+/// Ownership: the buffer is the caller's; key and value are copied into it.
+/// Threads: one at a time for one buffer.
+/// Errors: `KRS_ERR_ARGUMENT` if it does not fit; the buffer is unchanged then.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_headers_add(
+    buffer: *mut u8,
+    capacity: usize,
+    len: *mut usize,
+    key: krs_bytes,
+    value: krs_bytes,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller's bytes are alive, and the buffer has `capacity`.
+        let (len, key, value) =
+            unsafe { (out("len", len)?, bytes("key", key)?, bytes("value", value)?) };
+        let key = key.unwrap_or_default();
+        let need = headers::packed_len(key, value);
+        if buffer.is_null() || capacity.saturating_sub(*len) < need {
+            return Err(Error::argument(format!(
+                "buffer: the header takes {need} bytes, and {} of {capacity} are left",
+                capacity.saturating_sub(*len)
+            )));
+        }
+        // SAFETY: not NULL, and `need` bytes from `*len` on are within it.
+        let room = unsafe { std::slice::from_raw_parts_mut(buffer.add(*len), need) };
+        headers::pack(key, value, room)?;
+        *len += need;
+        Ok(())
+    })
+}
+
+/// Waits until every accepted message has a result, sending without lingering
+/// (`linger.ms`), at most `timeout_ms` (-1 = for ever). `*pending`, if not NULL,
+/// becomes the number of messages without a result.
+///
+/// Threads: any. Nobody needs to receive reports meanwhile.
+/// Errors: `KRS_ERR_TIMED_OUT` if `*pending` is not 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_producer_flush(
+    client: krs_client,
+    timeout_ms: i32,
+    pending: *mut usize,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        let left = CLIENTS.get(client.id)?.client.producer()?.flush(timeout_ms)?;
+        // SAFETY: the caller passes NULL or a place for the result.
+        if let Some(pending) = unsafe { pending.as_mut() } {
+            *pending = left;
+        }
+        if left > 0 {
+            return Err(Error::new(
+                code::TIMED_OUT,
+                format!("flush: {left} messages have no result yet"),
+            ));
+        }
+        Ok(())
+    })
+}
+
+/// Gives up messages: `KRS_PURGE_QUEUED`, `KRS_PURGE_IN_FLIGHT`, or both. Their
+/// reports come with `KRS_ERR_PURGE_QUEUE` or `KRS_ERR_PURGE_INFLIGHT`.
+///
+/// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` for other flags.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_producer_purge(
+    client: krs_client,
+    flags: u32,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        let known = KRS_PURGE_QUEUED | KRS_PURGE_IN_FLIGHT;
+        if flags & !known != 0 {
+            return Err(Error::argument(format!(
+                "flags is {flags:#x}, expected KRS_PURGE_QUEUED (1), KRS_PURGE_IN_FLIGHT (2), or both"
+            )));
+        }
+        let (queued, in_flight) = (flags & KRS_PURGE_QUEUED != 0, flags & KRS_PURGE_IN_FLIGHT != 0);
+        let opened = CLIENTS.get(client.id)?;
+        opened.client.producer()?.purge(queued, in_flight)
+    })
+}
+
+/// Number of accepted messages without a result, and nothing else: reports that
+/// nobody has received yet are not counted.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_producer_len(
+    client: krs_client,
+    pending: *mut usize,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes NULL or a place for the result.
+        let place = unsafe { out("pending", pending) }?;
+        *place = CLIENTS.get(client.id)?.client.producer()?.pending();
+        Ok(())
+    })
+}
+
+fn queue_full() -> Error {
+    let mut error = Error::fixed(
+        code::QUEUE_FULL,
+        "no room: the queue (queue.buffering.max.messages, queue.buffering.max.kbytes) or the \
+         report channel is full",
+    );
+    error.flags = crate::error::flag::RETRIABLE;
+    error
+}
+
+/// # Safety
+/// `message` is NULL or points to a krs_message whose bytes live as long as `'a`.
+pub(super) unsafe fn decode_message<'a>(message: *const krs_message) -> Result<Message<'a>> {
+    // SAFETY: by the caller's promise, here and below.
+    let message = unsafe { sized(message) }?;
+    let headers = unsafe { bytes("message.headers", message.headers) }?;
+    Ok(Message {
+        topic: topic(message.topic)?,
+        partition: partition(message.partition)?,
+        // SAFETY: as above.
+        key: unsafe { bytes("message.key", message.key) }?,
+        // SAFETY: as above.
+        value: unsafe { bytes("message.value", message.value) }?,
+        headers: Headers::parse(headers.unwrap_or_default())?,
+        timestamp: timestamp(message.timestamp)?,
+        opaque: message.opaque,
+        report: report(message.flags, message.report)?,
+    })
+}
+
+fn topic(topic: krs_topic) -> Result<Option<Arc<Topic>>> {
+    match topic.id {
+        0 => Ok(None),
+        id => TOPICS.get(id).map(Some),
+    }
+}
+
+fn partition(partition: i32) -> Result<i32> {
+    if partition < KRS_PARTITION_ANY {
+        return Err(Error::argument(format!(
+            "partition is {partition}, expected 0 or more, or KRS_PARTITION_ANY (-1)"
+        )));
+    }
+    Ok(partition)
+}
+
+fn timestamp(timestamp: i64) -> Result<i64> {
+    if timestamp < 0 {
+        return Err(Error::argument(format!(
+            "timestamp is {timestamp}, expected milliseconds since the epoch, or 0 for now"
+        )));
+    }
+    Ok(timestamp)
+}
+
+fn report(flags: u32, chan: krs_chan) -> Result<Report> {
+    match (flags, chan.id) {
+        (0, 0) => Ok(Report::Client),
+        (KRS_MESSAGE_NO_REPORT, 0) => Ok(Report::None),
+        (0, id) => match &*CHANS.get(id)? {
+            Chan::Queue(queue) if queue.capacity() > 0 => Ok(Report::To(Arc::clone(queue))),
+            Chan::Queue(_) => Err(Error::argument(
+                "report: the channel has capacity 0, and a report needs a place to wait",
+            )),
+            _ => Err(Error::argument(
+                "report: expected a channel of krs_chan_new, or a producer's events channel",
+            )),
+        },
+        _ => Err(Error::argument(
+            "flags: expected 0 or KRS_MESSAGE_NO_REPORT (1), and no report channel with the latter",
+        )),
+    }
+}
+
+/// `krs_records` that were found to be consistent.
+struct Records<'a> {
+    count: usize,
+    topics: Vec<Arc<Topic>>,
+    topic: Option<&'a [u32]>,
+    partition: Option<&'a [i32]>,
+    timestamp: Option<&'a [i64]>,
+    opaque: Option<&'a [u64]>,
+    key: Option<Column<'a>>,
+    value: Option<Column<'a>>,
+    headers: Option<(&'a [u32], Column<'a>, Column<'a>)>,
+    report: Report,
+}
+
+impl<'a> Records<'a> {
+    /// # Safety
+    /// `records` is NULL or points to krs_records whose columns have the sizes
+    /// that the header asks for, and live as long as `'a`.
+    unsafe fn decode(records: *const krs_records) -> Result<Self> {
+        // SAFETY: by the caller's promise, here and below.
+        let from = unsafe { sized(records) }?;
+        let count = from.count;
+        let topics = unsafe { slice("records.topics", from.topics, from.topic_count) }?;
+        let decoded = unsafe {
+            Self {
+                count,
+                topics: topics
+                    .iter()
+                    .map(|topic| TOPICS.get(topic.id))
+                    .collect::<Result<_>>()?,
+                topic: optional("records.topic", from.topic, count)?,
+                partition: optional("records.partition", from.partition, count)?,
+                timestamp: optional("records.timestamp", from.timestamp, count)?,
+                opaque: optional("records.opaque", from.opaque, count)?,
+                key: Column::decode("records.key", from.key, count)?,
+                value: Column::decode("records.value", from.value, count)?,
+                headers: Self::decode_headers(&from)?,
+                report: report(from.flags, from.report)?,
+            }
+        };
+        decoded.check()?;
+        Ok(decoded)
+    }
+
+    /// # Safety
+    /// As for `decode`.
+    unsafe fn decode_headers(
+        from: &krs_records,
+    ) -> Result<Option<(&'a [u32], Column<'a>, Column<'a>)>> {
+        if from.header_start.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: by the caller's promise.
+        unsafe {
+            let start = slice("records.header_start", from.header_start, from.count + 1)?;
+            if !start.is_sorted() {
+                return Err(Error::argument("records.header_start does not ascend"));
+            }
+            let count = start.last().map_or(0, |last| *last as usize);
+            let key = Column::decode("records.header_key", from.header_key, count)?;
+            let value = Column::decode("records.header_value", from.header_value, count)?;
+            Ok(key.zip(value).map(|(key, value)| (start, key, value)))
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        if self.topics.is_empty() && self.count > 0 {
+            return Err(Error::argument("records.topics: expected at least one"));
+        }
+        let topics = self.topics.len();
+        if let Some(wrong) = self
+            .topic
+            .and_then(|all| all.iter().find(|topic| **topic as usize >= topics))
+        {
+            return Err(Error::argument(format!(
+                "records.topic: {wrong} is not an index into {topics} topics"
+            )));
+        }
+        for value in self.partition.unwrap_or_default() {
+            partition(*value)?;
+        }
+        for value in self.timestamp.unwrap_or_default() {
+            timestamp(*value)?;
+        }
+        Ok(())
+    }
+
+    fn message(&self, row: usize) -> Message<'a> {
+        let index = self.topic.map_or(0, |topic| topic[row] as usize);
+        Message {
+            topic: self.topics.get(index).cloned(),
+            partition: self.partition.map_or(KRS_PARTITION_ANY, |all| all[row]),
+            key: self.key.and_then(|column| column.get(row)),
+            value: self.value.and_then(|column| column.get(row)),
+            headers: self.headers.map_or(Headers::default(), |(start, key, value)| {
+                let range = start[row] as usize..start[row + 1] as usize;
+                Headers::columns(key, value, range)
+            }),
+            timestamp: self.timestamp.map_or(0, |all| all[row]),
+            opaque: self.opaque.map_or(0, |all| all[row]),
+            report: self.report.clone(),
+        }
+    }
+}
+
+/// # Safety
+/// `data` is NULL or points to `len` values that live as long as `'a`.
+unsafe fn optional<'a, T>(name: &str, data: *const T, len: usize) -> Result<Option<&'a [T]>> {
+    if data.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { slice(name, data, len) }.map(Some)
+}
+
+impl<'a> Column<'a> {
+    /// `None` for a column that is null in every row.
+    ///
+    /// # Safety
+    /// The column's pointers are NULL or have the sizes that the header asks for.
+    unsafe fn decode(name: &str, from: krs_column, count: usize) -> Result<Option<Self>> {
+        if from.offsets.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: by the caller's promise.
+        let offsets = unsafe { slice(name, from.offsets, count + 1) }?;
+        if !offsets.is_sorted() || offsets[0] < 0 {
+            return Err(Error::argument(format!("{name}: the offsets do not ascend from 0")));
+        }
+        let end = offsets.last().map_or(0, |end| *end as usize);
+        // SAFETY: as above; `data` reaches to the last offset.
+        let data = unsafe { slice(name, from.data, end) }?;
+        // SAFETY: as above; one bit a value.
+        let validity = unsafe { optional(name, from.validity, count.div_ceil(8)) }?;
+        Ok(Some(Self::new(offsets, data, validity)))
+    }
+}
+

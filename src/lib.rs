@@ -1,0 +1,26 @@
+//! `libkafka_rs`: a Kafka client with channels, for any language that can link C.
+//!
+//! The modules are the layers, from the outside in: [`ffi`] is the C surface,
+//! the only place where a caller's pointer exists; the modules after it are safe
+//! Rust; `rd` is the only place that names librdkafka. ARCHITECTURE.md tells
+//! the rest.
+
+#![deny(unsafe_code)]
+
+#[allow(unsafe_code, reason = "rim 1: the caller's pointers")]
+#[allow(non_camel_case_types, reason = "the names are C's")]
+pub mod ffi;
+
+mod batch;
+mod chan;
+mod client;
+mod conf;
+mod consumer;
+mod error;
+mod handle;
+mod headers;
+mod mock;
+mod producer;
+
+#[allow(unsafe_code, reason = "rim 2: librdkafka")]
+mod rd;

@@ -1,0 +1,39 @@
+//! A Kafka cluster inside the process, for demonstrations and tests.
+
+use crate::error::{Error, Result};
+use crate::rd;
+
+pub struct Mock {
+    native: rd::Mock,
+    bootstrap: String,
+}
+
+impl Mock {
+    pub fn open(brokers: u32) -> Result<Self> {
+        let count = i32::try_from(brokers).ok().filter(|n| (1..=100).contains(n));
+        let count = count
+            .ok_or_else(|| Error::argument(format!("brokers = {brokers}: expected 1 to 100")))?;
+        let native = rd::Mock::new(count)?;
+        let bootstrap = native.bootstrap();
+        Ok(Self { native, bootstrap })
+    }
+
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    pub fn create_topic(&self, name: &str, partitions: i32, replication: i32) -> Result<()> {
+        if name.is_empty() || partitions < 1 || replication < 1 {
+            return Err(Error::argument(format!(
+                "topic {name:?} with {partitions} partitions and replication {replication}: \
+                 expected a name, and 1 or more of each"
+            )));
+        }
+        self.native
+            .create_topic(name, partitions, replication)
+            .map_err(|error| Error {
+                message: format!("topic {name:?}: {}", error.message).into(),
+                ..error
+            })
+    }
+}

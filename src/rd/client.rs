@@ -1,0 +1,577 @@
+//! A producer or consumer of librdkafka.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ops::ControlFlow;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use rdkafka_sys as sys;
+use rdkafka_sys::rd_kafka_type_t::{RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
+use rdkafka_sys::rd_kafka_vtype_t as VType;
+
+use super::{Conf, EventKind, List, Message, Queue, c_string, callback, check, error_of, lossy, raw};
+use crate::error::{Code, Error, Result, code, flag};
+
+/// Takes the log lines of a client: level 0 (worst) to 7, facility, text.
+pub type LogSink = Arc<dyn Fn(i32, &str, &str) + Send + Sync>;
+
+/// Owns a `rd_kafka_t`. Queues made from it must be dropped before it.
+pub struct Client {
+    raw: NonNull<sys::rd_kafka_t>,
+    /// Tells this client's topics from those of any other, for ever.
+    serial: u64,
+    topics: Mutex<Vec<NonNull<sys::rd_kafka_topic_t>>>,
+    _log: Box<Option<LogSink>>,
+}
+
+/// A topic of one client, good for [`Client::produce`] on that client only.
+#[derive(Clone, Copy)]
+pub struct Topic {
+    client: u64,
+    raw: NonNull<sys::rd_kafka_topic_t>,
+}
+
+// SAFETY: librdkafka's handles may be used from any thread.
+unsafe impl Send for Client {}
+// SAFETY: as above.
+unsafe impl Sync for Client {}
+// SAFETY: the pointer is only used through its client, after the serial matched.
+unsafe impl Send for Topic {}
+// SAFETY: as above.
+unsafe impl Sync for Topic {}
+
+/// A message on its way to librdkafka, which copies all of it.
+pub struct Outgoing<'a> {
+    pub partition: i32,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub headers: &'a mut dyn Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+    pub has_headers: bool,
+    /// Milliseconds since the epoch; 0 = now.
+    pub timestamp: i64,
+    /// Comes back with the report.
+    pub token: u64,
+}
+
+/// How an assignment changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rebalance {
+    Assign,
+    Revoke,
+}
+
+/// What a waited-for commit came to.
+pub enum CommitWait {
+    Pending,
+    Done(Code, List),
+}
+
+impl Client {
+    pub fn producer(conf: Conf, events: &[EventKind], log: Option<LogSink>) -> Result<Self> {
+        Self::new(RD_KAFKA_PRODUCER, conf, events, log)
+    }
+
+    pub fn consumer(conf: Conf, events: &[EventKind], log: Option<LogSink>) -> Result<Self> {
+        let client = Self::new(RD_KAFKA_CONSUMER, conf, events, log)?;
+        // SAFETY: the client is alive. The main queue joins the consumer's, so
+        // that one place holds all control events.
+        let code = unsafe { sys::rd_kafka_poll_set_consumer(client.as_ptr()) };
+        check(code as i32)?;
+        Ok(client)
+    }
+
+    fn new(
+        kind: sys::rd_kafka_type_t,
+        conf: Conf,
+        events: &[EventKind],
+        log: Option<LogSink>,
+    ) -> Result<Self> {
+        static SERIAL: AtomicU64 = AtomicU64::new(1);
+        let log = Box::new(log);
+        let events = events.iter().fold(0, |mask, kind| mask | event_mask(*kind));
+        // SAFETY: the configuration is alive. `log` is boxed, so its address
+        // stays the same, and it is dropped after the client.
+        unsafe {
+            sys::rd_kafka_conf_set_events(conf.as_ptr(), events);
+            sys::rd_kafka_conf_set_log_cb(conf.as_ptr(), Some(on_log));
+            let opaque = ptr::from_ref::<Option<LogSink>>(&log).cast_mut();
+            sys::rd_kafka_conf_set_opaque(conf.as_ptr(), opaque.cast());
+        }
+        let mut text = [0; 512];
+        let conf = conf.into_ptr();
+        // SAFETY: the configuration is taken on success only; the buffer has the
+        // size given.
+        let raw = unsafe { sys::rd_kafka_new(kind, conf, text.as_mut_ptr(), text.len()) };
+        let Some(raw) = NonNull::new(raw) else {
+            // SAFETY: read at once, on the thread that failed; a failed call
+            // leaves the configuration ours, and a NUL-terminated text.
+            return Err(unsafe {
+                let code = raw::rd_kafka_last_error();
+                sys::rd_kafka_conf_destroy(conf);
+                Error::new(code, CStr::from_ptr(text.as_ptr()).to_string_lossy().trim_end().to_owned())
+            });
+        };
+        Ok(Self {
+            raw,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            topics: Mutex::default(),
+            _log: log,
+        })
+    }
+
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_t {
+        self.raw.as_ptr()
+    }
+
+    /// The name that librdkafka gave the client, such as `rdkafka#producer-1`.
+    pub fn name(&self) -> String {
+        // SAFETY: NUL-terminated; lives as long as the client.
+        unsafe { lossy(sys::rd_kafka_name(self.as_ptr())) }.into_owned()
+    }
+
+    pub fn fatal_error(&self) -> Option<Error> {
+        let mut text = [0; 512];
+        // SAFETY: the buffer has the size given.
+        let code =
+            unsafe { sys::rd_kafka_fatal_error(self.as_ptr(), text.as_mut_ptr(), text.len()) };
+        if code as i32 == code::OK {
+            return None;
+        }
+        // SAFETY: librdkafka wrote a NUL-terminated text.
+        let text = unsafe { CStr::from_ptr(text.as_ptr()) }.to_string_lossy();
+        let mut error = Error::new(code as i32, text.into_owned());
+        error.flags |= flag::FATAL;
+        Some(error)
+    }
+
+    pub fn main_queue(&self) -> Option<Queue> {
+        // SAFETY: a new reference to the client's main queue.
+        unsafe { Queue::from_raw(sys::rd_kafka_queue_get_main(self.as_ptr())) }
+    }
+
+    pub fn consumer_queue(&self) -> Option<Queue> {
+        // SAFETY: a new reference, or NULL for a producer.
+        unsafe { Queue::from_raw(sys::rd_kafka_queue_get_consumer(self.as_ptr())) }
+    }
+
+    pub fn new_queue(&self) -> Option<Queue> {
+        // SAFETY: a new queue, owned by the caller.
+        unsafe { Queue::from_raw(sys::rd_kafka_queue_new(self.as_ptr())) }
+    }
+
+    // ---- producer -------------------------------------------------------
+
+    pub fn topic(&self, name: &str) -> Result<Topic> {
+        let name = c_string("topic", name)?;
+        // SAFETY: a NULL configuration means the client's default.
+        let raw =
+            unsafe { sys::rd_kafka_topic_new(self.as_ptr(), name.as_ptr(), ptr::null_mut()) };
+        // SAFETY: read at once, on the thread that failed.
+        let raw = NonNull::new(raw).ok_or_else(|| error_of(unsafe { raw::rd_kafka_last_error() }))?;
+        self.topics.lock().push(raw);
+        Ok(Topic {
+            client: self.serial,
+            raw,
+        })
+    }
+
+    pub fn produce(&self, topic: Topic, message: Outgoing<'_>) -> Result<()> {
+        if topic.client != self.serial {
+            return Err(Error::argument("the topic belongs to another client"));
+        }
+        if message.has_headers || message.timestamp != 0 {
+            return self.produce_full(topic, message);
+        }
+        let (value, value_len) = parts(message.value);
+        let (key, key_len) = parts(message.key);
+        // SAFETY: the topic is alive, for its client is; the bytes are copied.
+        let failed = unsafe {
+            sys::rd_kafka_produce(
+                topic.raw.as_ptr(),
+                message.partition,
+                sys::RD_KAFKA_MSG_F_COPY,
+                value,
+                value_len,
+                key,
+                key_len,
+                message.token as *mut c_void,
+            )
+        } != 0;
+        if failed {
+            // SAFETY: read at once, on the thread that failed.
+            return Err(produce_error(unsafe { raw::rd_kafka_last_error() }));
+        }
+        Ok(())
+    }
+
+    /// With headers or a timestamp, for which the plain call has no room.
+    fn produce_full(&self, topic: Topic, message: Outgoing<'_>) -> Result<()> {
+        let headers = headers_of(message.headers)?;
+        let (value, value_len) = parts(message.value);
+        let (key, key_len) = parts(message.key);
+        let fields = [
+            field(VType::RD_KAFKA_VTYPE_RKT, |u| u.rkt = topic.raw.as_ptr()),
+            field(VType::RD_KAFKA_VTYPE_PARTITION, |u| {
+                u.i32_ = message.partition;
+            }),
+            field(VType::RD_KAFKA_VTYPE_MSGFLAGS, |u| {
+                u.i = sys::RD_KAFKA_MSG_F_COPY;
+            }),
+            field(VType::RD_KAFKA_VTYPE_VALUE, |u| {
+                u.mem = memory(value, value_len);
+            }),
+            field(VType::RD_KAFKA_VTYPE_KEY, |u| {
+                u.mem = memory(key, key_len);
+            }),
+            field(VType::RD_KAFKA_VTYPE_TIMESTAMP, |u| {
+                u.i64_ = message.timestamp;
+            }),
+            field(VType::RD_KAFKA_VTYPE_OPAQUE, |u| {
+                u.ptr = message.token as *mut c_void;
+            }),
+            field(VType::RD_KAFKA_VTYPE_HEADERS, |u| u.headers = headers),
+        ];
+        let count = fields.len() - usize::from(headers.is_null());
+        // SAFETY: `count` fields, each with the union member of its type; on
+        // success librdkafka owns the headers, on failure they are still ours.
+        unsafe {
+            let error = sys::rd_kafka_produceva(self.as_ptr(), fields.as_ptr(), count);
+            if error.is_null() {
+                return Ok(());
+            }
+            if !headers.is_null() {
+                sys::rd_kafka_headers_destroy(headers);
+            }
+            Err(produce_error(take_error(error).code))
+        }
+    }
+
+    /// Lets librdkafka send without lingering, for at most `timeout_ms`.
+    pub fn hurry(&self, timeout_ms: i32) {
+        // SAFETY: the client is alive. The result only says whether the time
+        // was enough; who calls this counts messages itself.
+        let _ = unsafe { sys::rd_kafka_flush(self.as_ptr(), timeout_ms) };
+    }
+
+    pub fn purge(&self, queued: bool, in_flight: bool) -> Result<()> {
+        let flags = sys::RD_KAFKA_PURGE_F_NON_BLOCKING
+            | if queued { sys::RD_KAFKA_PURGE_F_QUEUE } else { 0 }
+            | if in_flight { sys::RD_KAFKA_PURGE_F_INFLIGHT } else { 0 };
+        // SAFETY: the client is alive.
+        check(unsafe { sys::rd_kafka_purge(self.as_ptr(), flags) } as i32)
+    }
+
+    // ---- consumer -------------------------------------------------------
+
+    pub fn subscribe(&self, topics: &List) -> Result<()> {
+        // SAFETY: the list is alive and copied.
+        check(unsafe { sys::rd_kafka_subscribe(self.as_ptr(), topics.as_ptr()) } as i32)
+    }
+
+    pub fn unsubscribe(&self) -> Result<()> {
+        // SAFETY: the client is alive.
+        check(unsafe { sys::rd_kafka_unsubscribe(self.as_ptr()) } as i32)
+    }
+
+    /// Answers a rebalance. Rows of newly assigned partitions go to `rows`.
+    ///
+    /// The forward comes before the assignment, because a fetcher that has
+    /// started keeps the queue it found. It is safe only here, in answer to a
+    /// rebalance, when librdkafka has stopped fetching what it lost: a fetch
+    /// that stops takes the forward away.
+    pub fn rebalance(&self, how: Rebalance, partitions: &List, rows: &Queue) -> Result<()> {
+        if how == Rebalance::Assign {
+            for entry in partitions.entries() {
+                self.forward(&entry.topic, entry.partition, rows)?;
+            }
+        }
+        // SAFETY: the client and the list are alive; the list is copied.
+        unsafe {
+            match (how, self.is_cooperative()) {
+                (Rebalance::Assign, true) => error_result(sys::rd_kafka_incremental_assign(
+                    self.as_ptr(),
+                    partitions.as_ptr(),
+                )),
+                (Rebalance::Revoke, true) => error_result(sys::rd_kafka_incremental_unassign(
+                    self.as_ptr(),
+                    partitions.as_ptr(),
+                )),
+                (Rebalance::Assign, false) => {
+                    check(raw::rd_kafka_assign(self.as_ptr(), partitions.as_ptr()))
+                }
+                (Rebalance::Revoke, false) => {
+                    check(raw::rd_kafka_assign(self.as_ptr(), ptr::null()))
+                }
+            }
+        }
+    }
+
+    fn forward(&self, topic: &str, partition: i32, rows: &Queue) -> Result<()> {
+        let name = c_string("topic", topic)?;
+        // SAFETY: a new reference to the partition's queue, or NULL.
+        let queue = unsafe {
+            Queue::from_raw(sys::rd_kafka_queue_get_partition(
+                self.as_ptr(),
+                name.as_ptr(),
+                partition,
+            ))
+        };
+        let queue = queue.ok_or_else(|| error_of(code::UNKNOWN_PARTITION))?;
+        queue.forward(rows);
+        Ok(())
+    }
+
+    /// Whether partitions come and go one by one rather than all at once.
+    pub fn is_cooperative(&self) -> bool {
+        // SAFETY: NULL or a static NUL-terminated string.
+        unsafe { lossy(sys::rd_kafka_rebalance_protocol(self.as_ptr())) == "COOPERATIVE" }
+    }
+
+    /// Whether the group gave the partitions to others already.
+    pub fn assignment_lost(&self) -> bool {
+        // SAFETY: the client is alive.
+        unsafe { sys::rd_kafka_assignment_lost(self.as_ptr()) != 0 }
+    }
+
+    /// Takes messages from `queue` without waiting, until `each` breaks off;
+    /// the message it broke off at has been taken. The queue must hold only
+    /// fetched messages.
+    pub fn drain<F>(&self, queue: &Queue, mut each: F)
+    where
+        F: FnMut(Message<'_>) -> ControlFlow<()>,
+    {
+        struct Context<'a, F> {
+            client: *mut sys::rd_kafka_t,
+            each: &'a mut F,
+        }
+        unsafe extern "C" fn taken<F>(message: *mut sys::rd_kafka_message_t, opaque: *mut c_void)
+        where
+            F: FnMut(Message<'_>) -> ControlFlow<()>,
+        {
+            callback(|| {
+                // SAFETY: `opaque` is the context below, alive during the drain,
+                // which calls back on its own thread only; the message is alive
+                // during the callback.
+                let (context, message) =
+                    unsafe { (&mut *opaque.cast::<Context<'_, F>>(), Message::new(message)) };
+                if (context.each)(message).is_break() {
+                    // SAFETY: the client is alive; this is a callback of its.
+                    unsafe { sys::rd_kafka_yield(context.client) };
+                }
+            });
+        }
+        let mut context = Context {
+            client: self.as_ptr(),
+            each: &mut each,
+        };
+        let opaque = ptr::from_mut(&mut context).cast();
+        // SAFETY: the queue is alive, and so is the context until this returns.
+        unsafe {
+            sys::rd_kafka_consume_callback_queue(queue.as_ptr(), 0, Some(taken::<F>), opaque);
+        }
+    }
+
+    /// Tells librdkafka that the application is alive (`max.poll.interval.ms`),
+    /// by taking messages from a queue that is always empty.
+    pub fn tick(&self, empty: &Queue) {
+        self.drain(empty, |_| ControlFlow::Continue(()));
+    }
+
+    /// Sets what the next commit sends; partitions no longer assigned are passed over.
+    pub fn store_offsets(&self, offsets: &List) {
+        // SAFETY: the client and the list are alive. A partition that was
+        // taken away meanwhile is refused, and must not be stored.
+        let _ = unsafe { sys::rd_kafka_offsets_store(self.as_ptr(), offsets.as_ptr()) };
+    }
+
+    /// Fills in the positions: the offset after the last message taken, control
+    /// records included.
+    pub fn position(&self, partitions: &List) -> Result<()> {
+        // SAFETY: the client and the list are alive.
+        check(unsafe { sys::rd_kafka_position(self.as_ptr(), partitions.as_ptr()) } as i32)
+    }
+
+    /// Commits what is stored; the outcome arrives on `outcome` with `token`.
+    pub fn commit_stored(&self, outcome: &Queue, token: u64) -> Result<()> {
+        // SAFETY: NULL means the stored offsets; without a callback the outcome
+        // is an event on the queue.
+        check(unsafe {
+            raw::rd_kafka_commit_queue(
+                self.as_ptr(),
+                ptr::null(),
+                outcome.as_ptr(),
+                None,
+                token as *mut c_void,
+            )
+        })
+    }
+
+    /// Waits at most `timeout_ms` for a commit whose outcome goes to `outcome`.
+    pub fn wait_commit(&self, outcome: &Queue, timeout_ms: i32) -> CommitWait {
+        match outcome.poll(timeout_ms) {
+            Some(event) if event.kind() == EventKind::Commit => {
+                CommitWait::Done(event.code(), event.partitions())
+            }
+            _ => CommitWait::Pending,
+        }
+    }
+
+    /// Starts to leave the group; what remains to be answered comes to `queue`.
+    pub fn start_close(&self, queue: &Queue) -> Result<()> {
+        // SAFETY: both are alive.
+        unsafe {
+            error_result(sys::rd_kafka_consumer_close_queue(
+                self.as_ptr(),
+                queue.as_ptr(),
+            ))
+        }
+    }
+
+    pub fn has_closed(&self) -> bool {
+        // SAFETY: the client is alive.
+        unsafe { sys::rd_kafka_consumer_closed(self.as_ptr()) != 0 }
+    }
+}
+
+impl Drop for Client {
+    /// May take a minute when a broker does not answer: leave it to a thread
+    /// on which nobody waits.
+    fn drop(&mut self) {
+        // SAFETY: the topics are ours and go before the client. Leaving the
+        // group is never left to this call, which could not be bounded.
+        unsafe {
+            for topic in self.topics.get_mut().drain(..) {
+                sys::rd_kafka_topic_destroy(topic.as_ptr());
+            }
+            sys::rd_kafka_destroy_flags(
+                self.as_ptr(),
+                sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
+            );
+        }
+    }
+}
+
+unsafe extern "C" fn on_log(
+    client: *const sys::rd_kafka_t,
+    level: c_int,
+    facility: *const c_char,
+    text: *const c_char,
+) {
+    callback(|| {
+        if client.is_null() {
+            return;
+        }
+        // SAFETY: librdkafka passes a live client, whose opaque is the boxed
+        // sink of `Client::new`, and NUL-terminated strings.
+        unsafe {
+            let sink = sys::rd_kafka_opaque(client).cast::<Option<LogSink>>();
+            if let Some(Some(sink)) = sink.as_ref() {
+                sink(level, &lossy(facility), &lossy(text));
+            }
+        }
+    });
+}
+
+fn event_mask(kind: EventKind) -> i32 {
+    match kind {
+        EventKind::Reports => sys::RD_KAFKA_EVENT_DR,
+        EventKind::Messages => sys::RD_KAFKA_EVENT_FETCH,
+        EventKind::Error => sys::RD_KAFKA_EVENT_ERROR,
+        EventKind::Rebalance => sys::RD_KAFKA_EVENT_REBALANCE,
+        EventKind::Commit => sys::RD_KAFKA_EVENT_OFFSET_COMMIT,
+        EventKind::Stats => sys::RD_KAFKA_EVENT_STATS,
+        EventKind::Other => 0,
+    }
+}
+
+fn produce_error(code: Code) -> Error {
+    let mut error = error_of(code);
+    if code == code::QUEUE_FULL {
+        error.flags |= flag::RETRIABLE;
+    }
+    error
+}
+
+/// # Safety
+/// `error` must be NULL or an error that the caller owns.
+unsafe fn error_result(error: *mut sys::rd_kafka_error_t) -> Result<()> {
+    if error.is_null() {
+        Ok(())
+    } else {
+        // SAFETY: owned by the caller, who gives it up here.
+        Err(unsafe { take_error(error) })
+    }
+}
+
+/// # Safety
+/// `error` must be an error that the caller owns; it is freed.
+unsafe fn take_error(error: *mut sys::rd_kafka_error_t) -> Error {
+    // SAFETY: alive until destroyed at the end.
+    unsafe {
+        let mut result = Error::new(
+            raw::rd_kafka_error_code(error),
+            lossy(sys::rd_kafka_error_string(error)).into_owned(),
+        );
+        for (set, bit) in [
+            (sys::rd_kafka_error_is_fatal(error), flag::FATAL),
+            (sys::rd_kafka_error_is_retriable(error), flag::RETRIABLE),
+            (sys::rd_kafka_error_txn_requires_abort(error), flag::TXN_ABORT),
+        ] {
+            if set != 0 {
+                result.flags |= bit;
+            }
+        }
+        sys::rd_kafka_error_destroy(error);
+        result
+    }
+}
+
+fn parts(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
+    bytes.map_or((ptr::null_mut(), 0), |bytes| {
+        (bytes.as_ptr().cast_mut().cast(), bytes.len())
+    })
+}
+
+fn memory(ptr: *mut c_void, size: usize) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {
+    sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 { ptr, size }
+}
+
+fn field(
+    vtype: sys::rd_kafka_vtype_t,
+    set: impl FnOnce(&mut sys::rd_kafka_vu_s__bindgen_ty_1),
+) -> sys::rd_kafka_vu_t {
+    let mut u = sys::rd_kafka_vu_s__bindgen_ty_1 { _pad: [0; 64] };
+    set(&mut u);
+    sys::rd_kafka_vu_t { vtype, u }
+}
+
+/// NULL if there are none.
+fn headers_of<'a>(
+    headers: &mut dyn Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
+) -> Result<*mut sys::rd_kafka_headers_t> {
+    let mut list: *mut sys::rd_kafka_headers_t = ptr::null_mut();
+    for (key, value) in headers {
+        let (data, len) = parts(value);
+        // SAFETY: the list is made on first use and owned here until returned;
+        // key and value are copied, with their lengths.
+        unsafe {
+            if list.is_null() {
+                list = sys::rd_kafka_headers_new(8);
+            }
+            let code = sys::rd_kafka_header_add(
+                list,
+                key.as_ptr().cast(),
+                key.len() as isize,
+                data,
+                len as isize,
+            );
+            if code as i32 != code::OK {
+                sys::rd_kafka_headers_destroy(list);
+                return Err(error_of(code as i32));
+            }
+        }
+    }
+    Ok(list)
+}

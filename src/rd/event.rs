@@ -1,0 +1,100 @@
+//! Events taken from a queue.
+
+use std::borrow::Cow;
+use std::ptr::NonNull;
+
+use rdkafka_sys as sys;
+
+use super::{List, Message, lossy, raw};
+use crate::error::Code;
+
+/// Owns a `rd_kafka_event_t`.
+pub struct Event(NonNull<sys::rd_kafka_event_t>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EventKind {
+    Reports,
+    Messages,
+    Error,
+    Rebalance,
+    Commit,
+    Stats,
+    Other,
+}
+
+impl Event {
+    /// # Safety
+    /// `raw` must be NULL or an event that the caller owns.
+    pub(super) unsafe fn from_raw(raw: *mut sys::rd_kafka_event_t) -> Option<Self> {
+        NonNull::new(raw).map(Self)
+    }
+
+    fn as_ptr(&self) -> *mut sys::rd_kafka_event_t {
+        self.0.as_ptr()
+    }
+
+    pub fn kind(&self) -> EventKind {
+        // SAFETY: the event is alive.
+        match unsafe { sys::rd_kafka_event_type(self.as_ptr()) } {
+            sys::RD_KAFKA_EVENT_DR => EventKind::Reports,
+            sys::RD_KAFKA_EVENT_FETCH => EventKind::Messages,
+            sys::RD_KAFKA_EVENT_ERROR => EventKind::Error,
+            sys::RD_KAFKA_EVENT_REBALANCE => EventKind::Rebalance,
+            sys::RD_KAFKA_EVENT_OFFSET_COMMIT => EventKind::Commit,
+            sys::RD_KAFKA_EVENT_STATS => EventKind::Stats,
+            _ => EventKind::Other,
+        }
+    }
+
+    pub fn code(&self) -> Code {
+        // SAFETY: the event is alive.
+        unsafe { raw::rd_kafka_event_error(self.as_ptr()) }
+    }
+
+    pub fn error_text(&self) -> Cow<'_, str> {
+        // SAFETY: NUL-terminated, and lives as long as the event.
+        unsafe { lossy(sys::rd_kafka_event_error_string(self.as_ptr())) }
+    }
+
+    pub fn is_fatal(&self) -> bool {
+        // SAFETY: the event is alive.
+        unsafe { sys::rd_kafka_event_error_is_fatal(self.as_ptr()) != 0 }
+    }
+
+    /// The statistics document, in JSON.
+    pub fn stats(&self) -> Cow<'_, str> {
+        // SAFETY: NUL-terminated, and lives as long as the event.
+        unsafe { lossy(sys::rd_kafka_event_stats(self.as_ptr())) }
+    }
+
+    /// The messages or reports, each once: a second call goes on where the
+    /// first one stopped.
+    pub fn messages(&mut self) -> impl Iterator<Item = Message<'_>> {
+        std::iter::from_fn(|| {
+            // SAFETY: the event is alive, and so are its messages until it is
+            // dropped, which the borrow rules out.
+            unsafe {
+                let message = sys::rd_kafka_event_message_next(self.as_ptr());
+                (!message.is_null()).then(|| Message::new(message))
+            }
+        })
+    }
+
+    pub fn partitions(&self) -> List {
+        // SAFETY: NULL or a list that lives as long as the event; it is copied.
+        unsafe { List::copy_of(sys::rd_kafka_event_topic_partition_list(self.as_ptr())) }
+    }
+
+    /// The token that was given to the commit.
+    pub fn opaque(&self) -> u64 {
+        // SAFETY: the event is alive.
+        unsafe { sys::rd_kafka_event_opaque(self.as_ptr()) as u64 }
+    }
+}
+
+impl Drop for Event {
+    fn drop(&mut self) {
+        // SAFETY: owned, and not used after this.
+        unsafe { sys::rd_kafka_event_destroy(self.as_ptr()) }
+    }
+}

@@ -1,0 +1,36 @@
+//! Functions declared again with plain integers where the bindings use a Rust
+//! enum: a broker newer than this librdkafka may send a code that the enum does
+//! not have, and such a value of an enum type would be undefined behaviour.
+#![allow(
+    clashing_extern_declarations,
+    reason = "the C enum and an int are the same to the linker"
+)]
+
+use std::ffi::{c_char, c_void};
+
+use rdkafka_sys as sys;
+
+unsafe extern "C" {
+    pub fn rd_kafka_err2name(code: i32) -> *const c_char;
+    pub fn rd_kafka_err2str(code: i32) -> *const c_char;
+    pub fn rd_kafka_event_error(event: *mut sys::rd_kafka_event_t) -> i32;
+    pub fn rd_kafka_error_code(error: *const sys::rd_kafka_error_t) -> i32;
+    pub fn rd_kafka_last_error() -> i32;
+    pub fn rd_kafka_assign(
+        rk: *mut sys::rd_kafka_t,
+        list: *const sys::rd_kafka_topic_partition_list_t,
+    ) -> i32;
+    pub fn rd_kafka_commit_queue(
+        rk: *mut sys::rd_kafka_t,
+        list: *const sys::rd_kafka_topic_partition_list_t,
+        queue: *mut sys::rd_kafka_queue_t,
+        callback: Option<unsafe extern "C" fn()>,
+        opaque: *mut c_void,
+    ) -> i32;
+    pub fn rd_kafka_mock_topic_create(
+        cluster: *mut sys::rd_kafka_mock_cluster_t,
+        topic: *const c_char,
+        partitions: i32,
+        replication: i32,
+    ) -> i32;
+}
