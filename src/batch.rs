@@ -219,6 +219,15 @@ pub trait Origin: Send + Sync {
     fn give_back(&self, batch: &mut Batch, delivered: usize);
 }
 
+/// Where the headers of each row begin, and where those of the last one end.
+pub struct HeaderStarts(pub Vec<u32>);
+
+impl Default for HeaderStarts {
+    fn default() -> Self {
+        Self(vec![0])
+    }
+}
+
 /// Rows in columns.
 #[derive(Default)]
 pub struct Batch {
@@ -234,7 +243,7 @@ pub struct Batch {
     pub opaque: Vec<u64>,
     pub key: VarColumn,
     pub value: VarColumn,
-    pub header_start: Vec<u32>,
+    pub header_start: HeaderStarts,
     pub header_key: VarColumn,
     pub header_value: VarColumn,
     pub topics: Topics,
@@ -261,13 +270,6 @@ pub enum Delivery {
 }
 
 impl Batch {
-    pub fn new() -> Self {
-        Self {
-            header_start: vec![0],
-            ..Self::default()
-        }
-    }
-
     pub fn len(&self) -> usize {
         self.kind.len()
     }
@@ -295,10 +297,7 @@ impl Batch {
         self.opaque.clear();
         self.key.clear();
         self.value.clear();
-        self.header_start.truncate(1);
-        if self.header_start.is_empty() {
-            self.header_start.push(0);
-        }
+        self.header_start.0.truncate(1);
         self.header_key.clear();
         self.header_value.clear();
         self.topics.clear();
@@ -334,7 +333,7 @@ impl Batch {
         self.opaque.push(row.opaque);
         self.key.push(row.key);
         self.value.push(row.value);
-        self.header_start.push(self.header_key.len() as u32);
+        self.header_start.0.push(self.header_key.len() as u32);
     }
 
     pub fn row(&self, row: usize) -> Row<'_> {
@@ -356,7 +355,7 @@ impl Batch {
 
     /// The rows of `header_key` and `header_value` that belong to `row`.
     pub fn header_range(&self, row: usize) -> std::ops::Range<usize> {
-        self.header_start[row] as usize..self.header_start[row + 1] as usize
+        self.header_start.0[row] as usize..self.header_start.0[row + 1] as usize
     }
 
     pub fn push_from(&mut self, from: &Self, row: usize) {
@@ -419,7 +418,7 @@ mod tests {
 
     #[test]
     fn a_row_comes_out_as_it_went_in() {
-        let mut first = Batch::new();
+        let mut first = Batch::default();
         first.push(&Row::new(Kind::Log));
         first.push_header(b"h", None);
         first.push_header(b"", Some(b""));
@@ -432,7 +431,7 @@ mod tests {
             value: None,
             ..Row::new(Kind::Message)
         });
-        let mut second = Batch::new();
+        let mut second = Batch::default();
         second.push_from(&first, 1);
         let row = second.row(0);
         assert_eq!(

@@ -5,10 +5,23 @@
 //! Rust; `rd` is the only place that names librdkafka. ARCHITECTURE.md tells
 //! the rest.
 
-#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::panic,
+        clippy::print_stderr,
+        clippy::print_stdout,
+        clippy::todo,
+        clippy::unwrap_used
+    )
+)]
 
 #[allow(unsafe_code, reason = "rim 1: the caller's pointers")]
 #[allow(non_camel_case_types, reason = "the names are C's")]
+#[allow(
+    clippy::missing_safety_doc,
+    reason = "what a caller owes is said in the header's words, for C"
+)]
 pub mod ffi;
 
 mod batch;

@@ -10,7 +10,9 @@ pub struct Mock {
 
 impl Mock {
     pub fn open(brokers: u32) -> Result<Self> {
-        let count = i32::try_from(brokers).ok().filter(|n| (1..=100).contains(n));
+        let count = i32::try_from(brokers)
+            .ok()
+            .filter(|n| (1..=100).contains(n));
         let count = count
             .ok_or_else(|| Error::argument(format!("brokers = {brokers}: expected 1 to 100")))?;
         let native = rd::Mock::new(count)?;

@@ -72,6 +72,7 @@ fn is_first_of(section: &str, block: &str) -> bool {
         section => format!("krs_{section}_"),
     };
     let mut code = block.lines().filter(|line| !line.starts_with("//"));
-    code.next()
-        .is_some_and(|line| line.contains('(') && line.contains(&first) && !line.contains("#define"))
+    code.next().is_some_and(|line| {
+        line.contains('(') && line.contains(&first) && !line.contains("#define")
+    })
 }

@@ -54,7 +54,11 @@ impl Message<'_> {
         for (key, value) in self.headers.iter() {
             batch.push_header(key, value);
         }
-        let timestamp = if self.timestamp == 0 { -1 } else { self.timestamp };
+        let timestamp = if self.timestamp == 0 {
+            -1
+        } else {
+            self.timestamp
+        };
         batch.push(&Row {
             topic: self.topic.as_deref().map(Topic::name),
             partition: self.partition,

@@ -177,7 +177,9 @@ impl Queue {
 
     pub fn leave_receivers(&self, waiter: &Arc<Waiter>) {
         let mut inner = self.inner.lock();
-        inner.receivers.retain(|(other, _)| !Arc::ptr_eq(other, waiter));
+        inner
+            .receivers
+            .retain(|(other, _)| !Arc::ptr_eq(other, waiter));
     }
 
     fn take(&self, inner: &mut Inner, max: usize, out: &mut Batch) -> Option<Result<()>> {
@@ -258,7 +260,7 @@ impl Queue {
             }
             waiter.unclaim();
         }
-        let mut row = Batch::new();
+        let mut row = Batch::default();
         push(&mut row);
         inner.senders.push_back(Offer {
             waiter: Arc::clone(waiter),
@@ -427,7 +429,7 @@ impl Queue {
 impl Origin for Queue {
     fn give_back(&self, batch: &mut Batch, delivered: usize) {
         if delivered < batch.len() {
-            let rest = std::mem::replace(batch, Batch::new());
+            let rest = std::mem::take(batch);
             let mut inner = self.inner.lock();
             inner.rows.put_back(rest, delivered);
             inner.wake_receivers();

@@ -31,7 +31,7 @@ impl Rows {
     pub fn append(&mut self, push: impl FnOnce(&mut Batch)) {
         let full = |part: &Part| part.rows.len() >= BATCH_ROWS || part.rows.bytes() >= BATCH_BYTES;
         if self.batches.back().is_none_or(full) {
-            let rows = self.spare.take().unwrap_or_else(Batch::new);
+            let rows = self.spare.take().unwrap_or_default();
             self.batches.push_back(Part { rows, taken: 0 });
         }
         if let Some(part) = self.batches.back_mut() {
@@ -87,7 +87,7 @@ mod tests {
     fn rows_come_out_in_order_whatever_the_cuts() {
         let mut rows = Rows::default();
         let (mut next_in, mut next_out) = (0, 0);
-        let mut out = Batch::new();
+        let mut out = Batch::default();
         for max in [1, 3, 20_000, 7, 100_000, 1, 100_000] {
             for _ in 0..10_000 {
                 let row = Row {

@@ -74,7 +74,11 @@ pub fn select(cases: &mut [Case<'_>], timeout_ms: i32) -> (usize, Result<()>) {
 /// Tries each case once, from a random one on.
 fn try_all(cases: &mut [Case<'_>]) -> Option<(usize, Result<()>)> {
     let count = cases.len();
-    let first = if count > 1 { fastrand::usize(..count) } else { 0 };
+    let first = if count > 1 {
+        fastrand::usize(..count)
+    } else {
+        0
+    };
     (0..count)
         .map(|step| (first + step) % count)
         .find_map(|index| cases[index].try_now().map(|result| (index, result)))
@@ -124,10 +128,7 @@ impl Case<'_> {
     }
 
     fn is_pulled(&self) -> bool {
-        matches!(
-            self.chan.as_deref(),
-            Some(Chan::Rows(_) | Chan::Produce(_))
-        )
+        matches!(self.chan.as_deref(), Some(Chan::Rows(_) | Chan::Produce(_)))
     }
 
     fn try_now(&mut self) -> Option<Result<()>> {

@@ -27,11 +27,36 @@ enum Default {
 }
 
 pub const KEYS: &[Key] = &[
-    key("go.application.rebalance.enable", Some(Consumer), ValueType::Bool, "false"),
-    key("go.batch.producer", Some(Producer), ValueType::Bool, "false"),
-    key("go.delivery.report.fields", Some(Producer), ValueType::Fields, "key,value"),
-    key("go.delivery.reports", Some(Producer), ValueType::Bool, "true"),
-    key("go.events.channel.enable", Some(Consumer), ValueType::Bool, "false"),
+    key(
+        "go.application.rebalance.enable",
+        Some(Consumer),
+        ValueType::Bool,
+        "false",
+    ),
+    key(
+        "go.batch.producer",
+        Some(Producer),
+        ValueType::Bool,
+        "false",
+    ),
+    key(
+        "go.delivery.report.fields",
+        Some(Producer),
+        ValueType::Fields,
+        "key,value",
+    ),
+    key(
+        "go.delivery.reports",
+        Some(Producer),
+        ValueType::Bool,
+        "true",
+    ),
+    key(
+        "go.events.channel.enable",
+        Some(Consumer),
+        ValueType::Bool,
+        "false",
+    ),
     Key {
         name: "go.events.channel.size",
         only: None,
@@ -42,7 +67,12 @@ pub const KEYS: &[Key] = &[
         },
     },
     key("go.logs.channel.enable", None, ValueType::Bool, "false"),
-    key("go.produce.channel.size", Some(Producer), ValueType::Size, "1000000"),
+    key(
+        "go.produce.channel.size",
+        Some(Producer),
+        ValueType::Size,
+        "1000000",
+    ),
 ];
 
 const fn key(

@@ -152,10 +152,7 @@ impl Conf {
             report_fields: go::parse_fields(self.own_or_default("go.delivery.report.fields"))?,
             logs: self.bool("go.logs.channel.enable"),
             auto_offset_store: self.get("enable.auto.offset.store")? == "true",
-            max_poll_interval_ms: self
-                .get("max.poll.interval.ms")?
-                .parse()
-                .unwrap_or(300_000),
+            max_poll_interval_ms: self.get("max.poll.interval.ms")?.parse().unwrap_or(300_000),
         })
     }
 
@@ -330,8 +327,16 @@ mod tests {
             ("acks", "many", "-1 .. 1000"),
             ("go.delivery.reports", "yes", "bool"),
             ("go.events.channel.size", "-1", "int"),
-            ("go.delivery.report.fields", "key, value", "unknown message field:  value"),
-            ("default.topic.config", "acks=1", "krs_conf_set_default_topic"),
+            (
+                "go.delivery.report.fields",
+                "key, value",
+                "unknown message field:  value",
+            ),
+            (
+                "default.topic.config",
+                "acks=1",
+                "krs_conf_set_default_topic",
+            ),
         ] {
             let text = refused(Producer, name, value);
             assert!(text.contains(expected), "{text}");

@@ -34,10 +34,14 @@ impl Property {
         self.alias_of.as_deref().unwrap_or(&self.name)
     }
 
-    /// librdkafka reads `10x` as 10; here a number is a number.
+    /// librdkafka reads `10x` as 10; here what begins as a number is one. Some
+    /// integers also have names for values, which librdkafka knows best.
     pub fn is_plausible(&self, value: &str) -> bool {
+        let begins_as_number = value
+            .trim()
+            .starts_with(|first: char| first.is_ascii_digit() || matches!(first, '-' | '+'));
         match self.value_type.as_str() {
-            "integer" => parse_integer(value).is_some(),
+            "integer" if begins_as_number => parse_integer(value).is_some(),
             "float" => value.trim().parse::<f64>().is_ok(),
             _ => true,
         }
@@ -100,11 +104,7 @@ pub fn bad_value(name: &str, value: &str, expected: &str) -> Error {
     )
 }
 
-pub fn unknown_name<'a>(
-    name: &str,
-    value: &str,
-    known: impl Iterator<Item = &'a str>,
-) -> Error {
+pub fn unknown_name<'a>(name: &str, value: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let nearest = known
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .min()

@@ -85,9 +85,7 @@ pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32) {
     let end = batch.len();
     match batch.runs.last_mut() {
         Some(run)
-            if run.partition == partition
-                && run.generation == generation
-                && run.end == end - 1 =>
+            if run.partition == partition && run.generation == generation && run.end == end - 1 =>
         {
             run.end = end;
         }
@@ -126,11 +124,11 @@ impl Lease {
         let mut marks = Vec::new();
         for run in &batch.runs {
             let rows = (run.start..run.end).filter(|row| is_message(batch, *row));
-            let marked = rows.map(|row| mark(batch, *run, row));
+            let mut marked = rows.map(|row| mark(batch, *run, row));
             if each {
                 marks.extend(marked);
             } else {
-                marks.extend(marked.last());
+                marks.extend(marked.next_back());
             }
         }
         Self {
@@ -188,7 +186,7 @@ mod tests {
     use crate::batch::Row;
 
     fn batch(partitions: &mut Partitions, offsets: &[(i32, i64)]) -> Batch {
-        let mut batch = Batch::new();
+        let mut batch = Batch::default();
         for (partition, offset) in offsets {
             let row = Row {
                 topic: Some("t"),
@@ -226,7 +224,7 @@ mod tests {
         held.put_back(2, later, 0);
         held.put_back(1, earlier, 1);
         assert_eq!(held.len(), 3);
-        let mut out = Batch::new();
+        let mut out = Batch::default();
         held.take(&partitions, 10, &mut out);
         assert_eq!(offsets(&out), [(0, 1), (0, 2), (1, 7)]);
         assert_eq!(out.runs.len(), 2);
@@ -239,7 +237,7 @@ mod tests {
         let rows = batch(&mut partitions, &[(0, 0), (1, 5), (0, 1), (1, 6)]);
         held.put_back(1, rows, 0);
         partitions.set_assigned("t", 0, false);
-        let mut out = Batch::new();
+        let mut out = Batch::default();
         held.take(&partitions, 10, &mut out);
         assert_eq!(offsets(&out), [(1, 5), (1, 6)]);
     }

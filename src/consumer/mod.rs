@@ -83,8 +83,7 @@ impl Consumer {
             EventKind::Error,
             EventKind::Stats,
         ];
-        let client =
-            rd::Client::consumer(conf.native()?, &events, Some(client::log_sink(&logs)))?;
+        let client = rd::Client::consumer(conf.native()?, &events, Some(client::log_sink(&logs)))?;
         let native = Native::new(client, &arrivals, &attention)
             .ok_or_else(|| Error::fixed(code::SYSTEM, "the client has no queue"))?;
         Ok(Arc::new_cyclic(|this| Self {
@@ -454,18 +453,14 @@ impl Origin for Consumer {
         deliver(batch, delivered, partitions);
         if delivered < batch.len() {
             let sequence = batch.sequence;
-            let rest = std::mem::replace(batch, Batch::new());
+            let rest = std::mem::take(batch);
             held.put_back(sequence, rest, delivered);
         }
     }
 }
 
 impl Native {
-    fn new(
-        client: rd::Client,
-        arrivals: &Arc<Notify>,
-        attention: &Arc<AtomicU32>,
-    ) -> Option<Self> {
+    fn new(client: rd::Client, arrivals: &Arc<Notify>, attention: &Arc<AtomicU32>) -> Option<Self> {
         let told = Arc::clone(arrivals);
         let rows = client.new_queue()?.on_arrival(move || told.wake());
         let (told, attention) = (Arc::clone(arrivals), Arc::clone(attention));
@@ -587,7 +582,7 @@ fn push_failure(out: &mut Batch, message: &rd::Message<'_>, code: Code, topic: u
 /// Messages belong on the queue for rows; should librdkafka ever put one among
 /// the events, it is delivered all the same.
 fn hold_messages(state: &mut State, mut event: Event) {
-    let mut rows = Batch::new();
+    let mut rows = Batch::default();
     let mut taker = Taker::new(&mut state.partitions, &mut rows);
     for message in event.messages() {
         taker.take(&message);
@@ -608,11 +603,19 @@ fn push_commit(events: &mut Rows, event: &Event) {
         });
     }
     for (index, entry) in entries.iter().enumerate() {
-        let code = if entry.code == code::OK { event.code() } else { entry.code };
+        let code = if entry.code == code::OK {
+            event.code()
+        } else {
+            entry.code
+        };
         events.append(|batch| {
             batch.push(&Row {
                 code,
-                flags: if index + 1 < entries.len() { ROW_MORE } else { 0 },
+                flags: if index + 1 < entries.len() {
+                    ROW_MORE
+                } else {
+                    0
+                },
                 topic: Some(&entry.topic),
                 partition: entry.partition,
                 offset: entry.offset,
@@ -649,10 +652,7 @@ fn commit_result(code: Code, list: &List) -> Result<()> {
                 rd::describe(entry.code)
             ),
         )),
-        (code, _) => Err(Error::new(
-            code,
-            format!("commit: {}", rd::describe(code)),
-        )),
+        (code, _) => Err(Error::new(code, format!("commit: {}", rd::describe(code)))),
     }
 }
 

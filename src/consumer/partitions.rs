@@ -46,7 +46,10 @@ impl Partitions {
 
     /// The partition's index, which it keeps for the life of the consumer.
     pub fn index(&mut self, topic: &str, partition: i32) -> u32 {
-        let known = self.index.get(topic).and_then(|parts| parts.get(&partition));
+        let known = self
+            .index
+            .get(topic)
+            .and_then(|parts| parts.get(&partition));
         if let Some(index) = known {
             return *index;
         }

@@ -14,13 +14,13 @@ use crate::error::{Error, Result};
 // SAFETY: repr(C), `struct_size` first, integers and pointers only.
 unsafe impl Sized32 for krs_batch_view {
     const NAME: &'static str = "view";
-    const FIRST_SIZE: usize = size_of::<krs_batch_view>();
+    const FIRST_SIZE: usize = 232;
 }
 
 // SAFETY: as above.
 unsafe impl Sized32 for krs_row {
     const NAME: &'static str = "row";
-    const FIRST_SIZE: usize = size_of::<krs_row>();
+    const FIRST_SIZE: usize = 104;
 }
 
 /// The memory that holds received rows. Made by the first receive, used again
@@ -96,9 +96,12 @@ pub unsafe extern "C" fn krs_batch_header(
         let (batch, key, value) =
             unsafe { (use_once(batch)?, out("key", key)?, out("value", value)?) };
         let row = existing_row(&batch, index as usize)?;
-        let at = batch.header_range(row).nth(header as usize).ok_or_else(|| {
-            Error::argument(format!("header: row {index} has no header {header}"))
-        })?;
+        let at = batch
+            .header_range(row)
+            .nth(header as usize)
+            .ok_or_else(|| {
+                Error::argument(format!("header: row {index} has no header {header}"))
+            })?;
         *key = borrowed(batch.header_key.get(at));
         *value = borrowed(batch.header_value.get(at));
         Ok(())
@@ -132,7 +135,7 @@ pub(super) unsafe fn lend<'a>(place: *mut *mut krs_batch) -> Result<Lent<'a>> {
     if place.is_null() {
         *place = Box::into_raw(Box::new(krs_batch {
             busy: AtomicBool::new(false),
-            batch: UnsafeCell::new(Batch::new()),
+            batch: UnsafeCell::new(Batch::default()),
         }));
     }
     // SAFETY: as above.
@@ -185,7 +188,7 @@ fn encode(batch: &Batch) -> krs_batch_view {
         opaque: batch.opaque.as_ptr(),
         key: column(&batch.key),
         value: column(&batch.value),
-        header_start: batch.header_start.as_ptr(),
+        header_start: batch.header_start.0.as_ptr(),
         header_key: column(&batch.header_key),
         header_value: column(&batch.header_value),
         topics: column(&batch.topics.names),

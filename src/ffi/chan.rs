@@ -294,9 +294,10 @@ unsafe fn decode_cases<'a>(cases: *const krs_case, count: usize) -> Result<Vec<P
 /// # Safety
 /// As for `decode_cases`.
 unsafe fn decode_case<'a>(case: *const krs_case) -> Result<Place<'a>> {
-    // SAFETY: by the caller's promise, here and below.
+    // SAFETY: by the caller's promise.
     let case = unsafe { sized(case) }?;
     let what = match case.op {
+        // SAFETY: as above.
         KRS_CASE_SEND => What::Send(unsafe { decode_message(case.message) }?),
         KRS_CASE_RECV => {
             if case.max == 0 {

@@ -7,7 +7,9 @@ use super::conf::{copy_text, krs_conf, settings};
 use super::decode::{Sized32, out, text, write_sized};
 use super::guard;
 use super::objects::{CHANS, CLIENTS, Opened, forget_if_closed};
-use super::types::{krs_chan, krs_client, krs_close_result, krs_code, krs_error, krs_row, krs_topic};
+use super::types::{
+    krs_chan, krs_client, krs_close_result, krs_code, krs_error, krs_row, krs_topic,
+};
 use crate::client::{self, Client, CloseResult};
 use crate::error::{Error, Result, code};
 

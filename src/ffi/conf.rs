@@ -71,8 +71,13 @@ pub unsafe extern "C" fn krs_conf_set(
     guard(err, || {
         // SAFETY: the caller passes a live configuration that only it uses, and
         // NUL-terminated strings.
-        let (conf, name, value) =
-            unsafe { (out("conf", conf)?, text("name", name)?, text("value", value)?) };
+        let (conf, name, value) = unsafe {
+            (
+                out("conf", conf)?,
+                text("name", name)?,
+                text("value", value)?,
+            )
+        };
         conf.conf.set(name, value)
     })
 }
@@ -90,8 +95,13 @@ pub unsafe extern "C" fn krs_conf_set_default_topic(
 ) -> krs_code {
     guard(err, || {
         // SAFETY: as for `krs_conf_set`.
-        let (conf, name, value) =
-            unsafe { (out("conf", conf)?, text("name", name)?, text("value", value)?) };
+        let (conf, name, value) = unsafe {
+            (
+                out("conf", conf)?,
+                text("name", name)?,
+                text("value", value)?,
+            )
+        };
         conf.conf.set_default_topic(name, value)
     })
 }

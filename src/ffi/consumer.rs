@@ -43,7 +43,9 @@ pub unsafe extern "C" fn krs_consumer_unsubscribe(
     client: krs_client,
     err: *mut krs_error,
 ) -> krs_code {
-    guard(err, || CLIENTS.get(client.id)?.client.consumer()?.unsubscribe())
+    guard(err, || {
+        CLIENTS.get(client.id)?.client.consumer()?.unsubscribe()
+    })
 }
 
 /// Commits what was delivered: of a row that `krs_client_poll()` returned, or of

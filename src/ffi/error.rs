@@ -63,7 +63,12 @@ pub(super) unsafe fn write(to: *mut krs_error, error: Option<Error>) {
     }
     to.message[fits] = 0;
     to.code = error.code;
-    to.flags = error.flags | if fits < text.len() { KRS_ERROR_TRUNCATED } else { 0 };
+    to.flags = error.flags
+        | if fits < text.len() {
+            KRS_ERROR_TRUNCATED
+        } else {
+            0
+        };
     to.message_len = fits as u32;
 }
 

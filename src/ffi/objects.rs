@@ -81,7 +81,13 @@ impl Opened {
 /// A channel that said that it is closed has nothing more to say: its handle
 /// gives the same answer without it.
 pub fn forget_if_closed(chan: u64, result: &Result<()>) {
-    if matches!(result, Err(Error { code: code::CLOSED, .. })) {
+    if matches!(
+        result,
+        Err(Error {
+            code: code::CLOSED,
+            ..
+        })
+    ) {
         let _ = CHANS.remove(chan);
     }
 }

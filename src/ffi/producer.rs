@@ -24,7 +24,7 @@ unsafe impl Sized32 for krs_message {
 // SAFETY: as above.
 unsafe impl Sized32 for krs_records {
     const NAME: &'static str = "records";
-    const FIRST_SIZE: usize = 192;
+    const FIRST_SIZE: usize = 176;
 }
 
 /// The producer's produce channel: what is sent to it with `krs_chan_send()` is
@@ -188,7 +188,11 @@ pub unsafe extern "C" fn krs_producer_flush(
     err: *mut krs_error,
 ) -> krs_code {
     guard(err, || {
-        let left = CLIENTS.get(client.id)?.client.producer()?.flush(timeout_ms)?;
+        let left = CLIENTS
+            .get(client.id)?
+            .client
+            .producer()?
+            .flush(timeout_ms)?;
         // SAFETY: the caller passes NULL or a place for the result.
         if let Some(pending) = unsafe { pending.as_mut() } {
             *pending = left;
@@ -221,7 +225,10 @@ pub unsafe extern "C" fn krs_producer_purge(
                 "flags is {flags:#x}, expected KRS_PURGE_QUEUED (1), KRS_PURGE_IN_FLIGHT (2), or both"
             )));
         }
-        let (queued, in_flight) = (flags & KRS_PURGE_QUEUED != 0, flags & KRS_PURGE_IN_FLIGHT != 0);
+        let (queued, in_flight) = (
+            flags & KRS_PURGE_QUEUED != 0,
+            flags & KRS_PURGE_IN_FLIGHT != 0,
+        );
         let opened = CLIENTS.get(client.id)?;
         opened.client.producer()?.purge(queued, in_flight)
     })
@@ -258,8 +265,9 @@ fn queue_full() -> Error {
 /// # Safety
 /// `message` is NULL or points to a krs_message whose bytes live as long as `'a`.
 pub(super) unsafe fn decode_message<'a>(message: *const krs_message) -> Result<Message<'a>> {
-    // SAFETY: by the caller's promise, here and below.
+    // SAFETY: by the caller's promise.
     let message = unsafe { sized(message) }?;
+    // SAFETY: as above.
     let headers = unsafe { bytes("message.headers", message.headers) }?;
     Ok(Message {
         topic: topic(message.topic)?,
@@ -338,10 +346,12 @@ impl<'a> Records<'a> {
     /// `records` is NULL or points to krs_records whose columns have the sizes
     /// that the header asks for, and live as long as `'a`.
     unsafe fn decode(records: *const krs_records) -> Result<Self> {
-        // SAFETY: by the caller's promise, here and below.
+        // SAFETY: by the caller's promise.
         let from = unsafe { sized(records) }?;
         let count = from.count;
+        // SAFETY: as above.
         let topics = unsafe { slice("records.topics", from.topics, from.topic_count) }?;
+        // SAFETY: as above; each column is read with the size that is asked for.
         let decoded = unsafe {
             Self {
                 count,
@@ -413,10 +423,12 @@ impl<'a> Records<'a> {
             partition: self.partition.map_or(KRS_PARTITION_ANY, |all| all[row]),
             key: self.key.and_then(|column| column.get(row)),
             value: self.value.and_then(|column| column.get(row)),
-            headers: self.headers.map_or(Headers::default(), |(start, key, value)| {
-                let range = start[row] as usize..start[row + 1] as usize;
-                Headers::columns(key, value, range)
-            }),
+            headers: self
+                .headers
+                .map_or(Headers::default(), |(start, key, value)| {
+                    let range = start[row] as usize..start[row + 1] as usize;
+                    Headers::columns(key, value, range)
+                }),
             timestamp: self.timestamp.map_or(0, |all| all[row]),
             opaque: self.opaque.map_or(0, |all| all[row]),
             report: self.report.clone(),
@@ -446,7 +458,9 @@ impl<'a> Column<'a> {
         // SAFETY: by the caller's promise.
         let offsets = unsafe { slice(name, from.offsets, count + 1) }?;
         if !offsets.is_sorted() || offsets[0] < 0 {
-            return Err(Error::argument(format!("{name}: the offsets do not ascend from 0")));
+            return Err(Error::argument(format!(
+                "{name}: the offsets do not ascend from 0"
+            )));
         }
         let end = offsets.last().map_or(0, |end| *end as usize);
         // SAFETY: as above; `data` reaches to the last offset.
@@ -456,4 +470,3 @@ impl<'a> Column<'a> {
         Ok(Some(Self::new(offsets, data, validity)))
     }
 }
-

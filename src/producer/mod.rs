@@ -76,8 +76,7 @@ impl Producer {
         let options = conf.options()?;
         let logs = client::log_queue(&options);
         let events = [EventKind::Reports, EventKind::Error, EventKind::Stats];
-        let client =
-            rd::Client::producer(conf.native()?, &events, Some(client::log_sink(&logs)))?;
+        let client = rd::Client::producer(conf.native()?, &events, Some(client::log_sink(&logs)))?;
         let arrivals = Arc::new(Arrivals::default());
         let main = client
             .main_queue()

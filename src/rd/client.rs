@@ -11,7 +11,9 @@ use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_type_t::{RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
 use rdkafka_sys::rd_kafka_vtype_t as VType;
 
-use super::{Conf, EventKind, List, Message, Queue, c_string, callback, check, error_of, lossy, raw};
+use super::{
+    Conf, EventKind, List, Message, Queue, c_string, callback, check, error_of, lossy, raw,
+};
 use crate::error::{Code, Error, Result, code, flag};
 
 /// Takes the log lines of a client: level 0 (worst) to 7, facility, text.
@@ -110,7 +112,13 @@ impl Client {
             return Err(unsafe {
                 let code = raw::rd_kafka_last_error();
                 sys::rd_kafka_conf_destroy(conf);
-                Error::new(code, CStr::from_ptr(text.as_ptr()).to_string_lossy().trim_end().to_owned())
+                Error::new(
+                    code,
+                    CStr::from_ptr(text.as_ptr())
+                        .to_string_lossy()
+                        .trim_end()
+                        .to_owned(),
+                )
             });
         };
         Ok(Self {
@@ -166,10 +174,10 @@ impl Client {
     pub fn topic(&self, name: &str) -> Result<Topic> {
         let name = c_string("topic", name)?;
         // SAFETY: a NULL configuration means the client's default.
-        let raw =
-            unsafe { sys::rd_kafka_topic_new(self.as_ptr(), name.as_ptr(), ptr::null_mut()) };
+        let raw = unsafe { sys::rd_kafka_topic_new(self.as_ptr(), name.as_ptr(), ptr::null_mut()) };
         // SAFETY: read at once, on the thread that failed.
-        let raw = NonNull::new(raw).ok_or_else(|| error_of(unsafe { raw::rd_kafka_last_error() }))?;
+        let raw =
+            NonNull::new(raw).ok_or_else(|| error_of(unsafe { raw::rd_kafka_last_error() }))?;
         self.topics.lock().push(raw);
         Ok(Topic {
             client: self.serial,
@@ -257,8 +265,16 @@ impl Client {
 
     pub fn purge(&self, queued: bool, in_flight: bool) -> Result<()> {
         let flags = sys::RD_KAFKA_PURGE_F_NON_BLOCKING
-            | if queued { sys::RD_KAFKA_PURGE_F_QUEUE } else { 0 }
-            | if in_flight { sys::RD_KAFKA_PURGE_F_INFLIGHT } else { 0 };
+            | if queued {
+                sys::RD_KAFKA_PURGE_F_QUEUE
+            } else {
+                0
+            }
+            | if in_flight {
+                sys::RD_KAFKA_PURGE_F_INFLIGHT
+            } else {
+                0
+            };
         // SAFETY: the client is alive.
         check(unsafe { sys::rd_kafka_purge(self.as_ptr(), flags) } as i32)
     }
@@ -445,10 +461,7 @@ impl Drop for Client {
             for topic in self.topics.get_mut().drain(..) {
                 sys::rd_kafka_topic_destroy(topic.as_ptr());
             }
-            sys::rd_kafka_destroy_flags(
-                self.as_ptr(),
-                sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE,
-            );
+            sys::rd_kafka_destroy_flags(self.as_ptr(), sys::RD_KAFKA_DESTROY_F_NO_CONSUMER_CLOSE);
         }
     }
 }
@@ -517,7 +530,10 @@ unsafe fn take_error(error: *mut sys::rd_kafka_error_t) -> Error {
         for (set, bit) in [
             (sys::rd_kafka_error_is_fatal(error), flag::FATAL),
             (sys::rd_kafka_error_is_retriable(error), flag::RETRIABLE),
-            (sys::rd_kafka_error_txn_requires_abort(error), flag::TXN_ABORT),
+            (
+                sys::rd_kafka_error_txn_requires_abort(error),
+                flag::TXN_ABORT,
+            ),
         ] {
             if set != 0 {
                 result.flags |= bit;

@@ -48,11 +48,8 @@ impl List {
         // SAFETY: the list is ours and the topic's name is copied; the entry
         // returned is valid until the next change.
         unsafe {
-            let entry = sys::rd_kafka_topic_partition_list_add(
-                self.as_ptr(),
-                topic.as_ptr(),
-                partition,
-            );
+            let entry =
+                sys::rd_kafka_topic_partition_list_add(self.as_ptr(), topic.as_ptr(), partition);
             (*entry).offset = offset;
             if epoch >= 0 {
                 sys::rd_kafka_topic_partition_set_leader_epoch(entry, epoch);
@@ -80,7 +77,9 @@ impl List {
         unsafe {
             let entry = (*self.as_ptr()).elems.add(index);
             Entry {
-                topic: CStr::from_ptr((*entry).topic).to_string_lossy().into_owned(),
+                topic: CStr::from_ptr((*entry).topic)
+                    .to_string_lossy()
+                    .into_owned(),
                 partition: (*entry).partition,
                 offset: (*entry).offset,
                 leader_epoch: sys::rd_kafka_topic_partition_get_leader_epoch(entry),

@@ -107,20 +107,35 @@ mod tests {
         let pairs = [
             (KRS_ERR_MSG_TIMED_OUT, RD_KAFKA_RESP_ERR__MSG_TIMED_OUT),
             (KRS_ERR_PARTITION_EOF, RD_KAFKA_RESP_ERR__PARTITION_EOF),
-            (KRS_ERR_UNKNOWN_PARTITION, RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION),
+            (
+                KRS_ERR_UNKNOWN_PARTITION,
+                RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION,
+            ),
             (KRS_ERR_UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC),
-            (KRS_ERR_ALL_BROKERS_DOWN, RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN),
+            (
+                KRS_ERR_ALL_BROKERS_DOWN,
+                RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN,
+            ),
             (KRS_ERR_INVALID_ARG, RD_KAFKA_RESP_ERR__INVALID_ARG),
             (KRS_ERR_TIMED_OUT, RD_KAFKA_RESP_ERR__TIMED_OUT),
             (KRS_ERR_QUEUE_FULL, RD_KAFKA_RESP_ERR__QUEUE_FULL),
-            (code::ASSIGN_PARTITIONS, RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS),
+            (
+                code::ASSIGN_PARTITIONS,
+                RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS,
+            ),
             (KRS_ERR_STATE, RD_KAFKA_RESP_ERR__STATE),
             (KRS_ERR_NO_OFFSET, RD_KAFKA_RESP_ERR__NO_OFFSET),
-            (KRS_ERR_UNSUPPORTED_FEATURE, RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE),
+            (
+                KRS_ERR_UNSUPPORTED_FEATURE,
+                RD_KAFKA_RESP_ERR__UNSUPPORTED_FEATURE,
+            ),
             (KRS_ERR_PURGE_QUEUE, RD_KAFKA_RESP_ERR__PURGE_QUEUE),
             (KRS_ERR_PURGE_INFLIGHT, RD_KAFKA_RESP_ERR__PURGE_INFLIGHT),
             (KRS_ERR_FATAL, RD_KAFKA_RESP_ERR__FATAL),
-            (KRS_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE),
+            (
+                KRS_ERR_MSG_SIZE_TOO_LARGE,
+                RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE,
+            ),
         ];
         for (ours, theirs) in pairs {
             assert_eq!(ours, theirs as i32, "{theirs:?}");

@@ -1,0 +1,62 @@
+//! Runs the C tests of `tests/c`, each promise as a test of its own: on the mock
+//! cluster, and on a real Kafka too if `make test` started one.
+
+mod common;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use once_cell::sync::OnceCell;
+
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// A C program with one function for each promise.
+struct Program {
+    source: &'static str,
+    built: OnceCell<PathBuf>,
+}
+
+impl Program {
+    const fn new(source: &'static str) -> Self {
+        Self {
+            source,
+            built: OnceCell::new(),
+        }
+    }
+
+    fn run(&self, promise: &str) {
+        let program = self.built.get_or_init(|| common::compile(self.source));
+        for cluster in std::iter::once("mock".to_owned()).chain(common::kafka()) {
+            let output = common::must_succeed_within(program, &[promise, &cluster], LIMIT);
+            let name = if cluster == "mock" { "mock" } else { "kafka" };
+            print!("{name}: {}", String::from_utf8_lossy(&output.stdout));
+        }
+    }
+}
+
+macro_rules! promises {
+    ($($program:ident { $($promise:ident,)* })*) => {$(
+        mod $program {
+            static PROGRAM: super::Program =
+                super::Program::new(concat!("tests/c/", stringify!($program), ".c"));
+            $(
+                #[test]
+                fn $promise() {
+                    PROGRAM.run(stringify!($promise));
+                }
+            )*
+        }
+    )*};
+}
+
+promises! {
+    reports {
+        exactly_one_report_per_accepted_message,
+        a_program_that_only_sends_and_flushes_never_stalls,
+        an_unread_channel_delays_no_other,
+        flush_and_len_count_messages_without_a_result_and_nothing_else,
+        close_leaves_no_message_without_a_report,
+        reports_bring_back_the_fields_that_were_asked_for,
+        send_batch_is_like_many_sends,
+    }
+}
