@@ -139,8 +139,10 @@ impl Conf {
 
     pub fn native(&self) -> Result<rd::Conf> {
         let mut native = self.native.clone();
-        // Delivered offsets are stored by the core, once a row was handed over.
-        native.set("enable.auto.offset.store", "false")?;
+        if self.kind == ClientKind::Consumer {
+            // Offsets are stored by the core, once a row was delivered.
+            native.set("enable.auto.offset.store", "false")?;
+        }
         Ok(native)
     }
 

@@ -48,6 +48,12 @@ impl Queue {
         // SAFETY: `opaque` stays valid until `drop` has taken the callback away,
         // which waits for the queue's lock and so for a running callback.
         unsafe { sys::rd_kafka_queue_cb_event_enable(self.as_ptr(), Some(arrived), opaque) };
+        if self.len() > 0
+            && let Some(on_arrival) = &self.on_arrival
+        {
+            // It stopped being empty before anyone listened.
+            on_arrival();
+        }
         self
     }
 
