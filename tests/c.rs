@@ -59,4 +59,22 @@ promises! {
         reports_bring_back_the_fields_that_were_asked_for,
         send_batch_is_like_many_sends,
     }
+    channels {
+        a_channel_holds_as_many_as_its_capacity_in_order,
+        receivers_drain_a_closed_channel_first,
+        what_is_not_delivered_comes_again,
+        closing_wakes_all_who_wait,
+        without_capacity_a_send_ends_when_a_receiver_has_it,
+        many_threads_select_and_every_message_arrives_once,
+        select_is_fair_and_has_a_default_and_a_deadline,
+        the_descriptor_is_readable_while_there_is_something,
+        a_produce_channel_blocks_its_sender_while_the_queue_is_full,
+    }
+    consumer {
+        every_field_of_a_message_arrives_as_it_was_sent,
+        what_was_delivered_is_committed_and_nothing_else,
+        a_clean_close_commits_what_was_delivered,
+        waiting_on_the_descriptor_is_enough,
+        a_group_shares_its_topic,
+    }
 }
