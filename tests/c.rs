@@ -77,4 +77,23 @@ promises! {
         waiting_on_the_descriptor_is_enough,
         a_group_shares_its_topic,
     }
+    misuse {
+        null_is_an_error_that_names_the_argument,
+        a_stale_or_wrong_handle_is_told_from_a_live_one,
+        a_topic_of_one_producer_is_no_topic_of_another,
+        a_long_error_is_cut_at_a_whole_character,
+        configuration_reads_back_and_names_what_it_refuses,
+    }
+}
+
+/// The test itself prints nothing, so neither may the library.
+#[test]
+fn no_output_and_no_signal_handler_or_mask() {
+    let program = common::compile("tests/c/quiet.c");
+    for cluster in std::iter::once("mock".to_owned()).chain(common::kafka()) {
+        let args = ["no_output_and_no_signal_handler_or_mask", &cluster];
+        let output = common::must_succeed_within(&program, &args, LIMIT);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    }
 }

@@ -13,7 +13,8 @@ static krs_code send_number(krs_chan chan, uint64_t number, int32_t timeout_ms) 
     return krs_chan_send(chan, &message, timeout_ms, &why);
 }
 
-static krs_code recv_number(krs_chan chan, krs_batch **batch, uint64_t *number, int32_t timeout_ms) {
+static krs_code recv_number(krs_chan chan, krs_batch **batch, uint64_t *number,
+                            int32_t timeout_ms) {
     krs_batch_view view = KRS_BATCH_VIEW_INIT;
     krs_error why = KRS_ERROR_INIT;
     krs_code code = krs_chan_recv(chan, batch, KRS_ALL, 1, timeout_ms, &view, &why);
@@ -119,7 +120,8 @@ static void closing_wakes_all_who_wait(void) {
                              &waiters[i]) == 0,
               "thread");
     }
-    nanosleep(&moment, NULL); /* Most wait by now; those who do not yet must see it closed as well. */
+    nanosleep(&moment,
+              NULL); /* Most wait by now; those who do not yet must see it closed as well. */
     OK(krs_chan_close(empty, &err));
     OK(krs_chan_close(full, &err));
     for (int i = 0; i < 2 * EACH; i++) {

@@ -41,7 +41,8 @@ typedef struct {
     test_fn run;
 } test_t;
 
-#define TEST(name) {#name, name}
+#define TEST(name)                                                                                 \
+    { #name, name }
 
 static krs_error err = KRS_ERROR_INIT;
 static char servers[512];

@@ -91,8 +91,7 @@ static void exactly_one_report_per_accepted_message(void) {
 
 static void a_program_that_only_sends_and_flushes_never_stalls(void) {
     enum { COUNT = 300000 };
-    krs_client producer =
-        open_client(KRS_PRODUCER, "go.events.channel.size", "1000", (char *)NULL);
+    krs_client producer = open_client(KRS_PRODUCER, "go.events.channel.size", "1000", (char *)NULL);
     krs_message message = KRS_MESSAGE_INIT;
     krs_close_result result;
     size_t len = 0;
@@ -227,8 +226,8 @@ static void reports_bring_back_the_fields_that_were_asked_for(void) {
         CHECK(row.opaque == UINT64_MAX, "%" PRIu64, row.opaque);
         /* The mock cluster answers with an append time of its own. */
         CHECK(mock.id || row.timestamp == 1234567890123, "%" PRId64, row.timestamp);
-        CHECK((row.key.data != NULL) == key_value && (row.value.data != NULL) == key_value,
-              "%s", asked[i]);
+        CHECK((row.key.data != NULL) == key_value && (row.value.data != NULL) == key_value, "%s",
+              asked[i]);
         CHECK((row.header_count == 1) == with_headers, "%s: %u headers", asked[i],
               row.header_count);
         krs_batch_free(batch);
@@ -277,8 +276,7 @@ static void send_batch_is_like_many_sends(void) {
         }
     }
     offsets[5] = 10000;
-    EXPECT(KRS_ERR_ARGUMENT,
-           krs_producer_send_batch(producer, &records, 0, codes, &done, &err));
+    EXPECT(KRS_ERR_ARGUMENT, krs_producer_send_batch(producer, &records, 0, codes, &done, &err));
     CHECK(strstr(err.message, "records.value") != NULL, "%s", err.message);
     krs_batch_free(batch);
     close_client(producer);

@@ -8,8 +8,8 @@
  */
 #define _POSIX_C_SOURCE 200809L
 
-#include <kafka_rs.h>
 #include <inttypes.h>
+#include <kafka_rs.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
