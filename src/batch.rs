@@ -305,6 +305,10 @@ impl Batch {
         self.origin = None;
         self.delivery = Delivery::Whole;
         self.sequence = 0;
+        if self.attention.load(Ordering::SeqCst) != 0 {
+            // It belongs to the origin, which may set it long after.
+            self.attention = Arc::default();
+        }
         self.received = None;
     }
 

@@ -144,14 +144,15 @@ pub unsafe extern "C" fn krs_chan_select(
         if !matches!(&result, Err(e) if matches!(e.code, code::WOULD_BLOCK | code::TIMED_OUT)) {
             *chosen = index;
         }
-        if let Some(place) = places.get_mut(index) {
-            forget_if_closed(place.chan.id, &result);
+        if let Some(Place {
+            chan,
+            what: What::Recv { batch, view, .. },
+        }) = places.get_mut(index)
+        {
+            forget_if_closed(chan.id, &result);
             result?;
-            if let What::Recv { batch, view, .. } = &mut place.what {
-                // SAFETY: as above.
-                unsafe { view_of(Some(batch), *view) }?;
-            }
-            return Ok(());
+            // SAFETY: as above.
+            return unsafe { view_of(Some(batch), *view) };
         }
         result
     })
@@ -251,10 +252,13 @@ enum What<'a> {
 
 fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Result<()>)> {
     let mut cases = Vec::with_capacity(places.len());
-    for place in places.iter_mut() {
-        let chan = match place.chan.id {
-            0 => None,
-            id => Some(CHANS.get(id)?),
+    for (index, place) in places.iter_mut().enumerate() {
+        let chan = match CHANS.get(place.chan.id) {
+            _ if place.chan.id == 0 => None,
+            Ok(chan) => Some(chan),
+            // As ready as a channel can be that says so itself.
+            Err(closed) if closed.code == code::CLOSED => return Ok((index, Err(closed))),
+            Err(wrong) => return Err(wrong),
         };
         let op = match &mut place.what {
             What::Send(message) => Op::Send(message),

@@ -50,6 +50,17 @@ static void a_channel_holds_as_many_as_its_capacity_in_order(void) {
     krs_batch_free(batch);
 }
 
+static krs_code send_in_select(krs_chan chan) {
+    krs_message message = KRS_MESSAGE_INIT;
+    krs_case only = KRS_CASE_INIT;
+    krs_error why = KRS_ERROR_INIT;
+    size_t chosen;
+    only.op = KRS_CASE_SEND;
+    only.chan = chan;
+    only.message = &message;
+    return krs_chan_select(&only, 1, -1, &chosen, &why);
+}
+
 static void receivers_drain_a_closed_channel_first(void) {
     krs_chan chan = new_chan(10);
     krs_batch *batch = NULL;
@@ -59,6 +70,7 @@ static void receivers_drain_a_closed_channel_first(void) {
     OK(krs_chan_close(chan, &err));
     OK(krs_chan_close(chan, &err));
     EXPECT(KRS_ERR_CLOSED, send_number(chan, 3, -1));
+    EXPECT(KRS_ERR_CLOSED, send_in_select(chan)); /* And this must not end it for receivers. */
     OK(recv_number(chan, &batch, &number, -1));
     OK(recv_number(chan, &batch, &number, -1));
     CHECK(number == 2, "%" PRIu64, number);
@@ -206,6 +218,7 @@ static void *crowd_receive(void *arg) {
         size_t chosen;
         krs_code code = krs_chan_select(cases, 3, PATIENCE_MS, &chosen, &why);
         if (code == KRS_ERR_CLOSED) {
+            CHECK(chosen < 3 && cases[chosen].chan.id != 0, "case %zu", chosen);
             cases[chosen].chan.id = 0;
             open--;
             continue;

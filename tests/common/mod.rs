@@ -11,11 +11,12 @@ pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Where cargo put `libkafka_rs.so`: beside the `deps` that this test runs from.
+/// Where cargo put `libkafka_rs.so`: beside this test, so it is never an old one.
 pub fn library_dir() -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
-    let deps = test.parent().expect("a program is in a directory");
-    deps.parent().expect("deps is in a profile").to_owned()
+    test.parent()
+        .expect("a program is in a directory")
+        .to_owned()
 }
 
 /// The servers of a real Kafka, if `make test` started one.
