@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use kafka_rs::ffi::types::*;
-use kafka_rs::ffi::{client, conf, mock, producer};
+use kafka_rs::ffi::{client, conf, producer};
 
 struct Killed(Child);
 
@@ -26,7 +26,7 @@ impl Drop for Killed {
 #[test]
 fn the_program_in_the_readme_compiles_and_receives() {
     let program = common::compile(&write_program());
-    let servers = start_mock();
+    let servers = common::cluster::start_mock(&[("readme", 4)]);
     let child = Command::new(program)
         .args([servers.as_str(), "readme"])
         .stdout(Stdio::piped())
@@ -58,22 +58,6 @@ fn write_program() -> String {
     std::fs::create_dir_all(&dir).expect("target can be written");
     std::fs::write(dir.join("readme.c"), program).expect("target can be written");
     "target/header/readme.c".to_owned()
-}
-
-/// It runs until the test ends.
-fn start_mock() -> String {
-    let mut mock = krs_mock::default();
-    let mut text = [0; 256];
-    // SAFETY: the places are alive, and the buffer has its size.
-    unsafe {
-        assert_eq!(mock::krs_mock_open(1, &mut mock, null_mut()), KRS_OK);
-        let buffer = text.as_mut_ptr();
-        let code = mock::krs_mock_bootstrap(mock, buffer, text.len(), null_mut(), null_mut());
-        assert_eq!(code, KRS_OK);
-        std::ffi::CStr::from_ptr(buffer)
-            .to_string_lossy()
-            .into_owned()
-    }
 }
 
 fn send_until(servers: &str, received: &AtomicBool) {
