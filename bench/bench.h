@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 enum {
-    ROWS = 4096,       /* Rows taken at once. */
+    ROWS = 4096,        /* Rows taken at once. */
     REPORT_EVERY = 512, /* Messages sent between two looks at the reports. */
     PATIENCE_MS = 60000,
     GROUP_SIZE = 64,

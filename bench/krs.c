@@ -9,8 +9,8 @@ static void must(krs_code code, const krs_error *err, const char *what) {
     }
 }
 
-static krs_client open_client(const work_t *work, uint32_t kind,
-                              const char *const (*settings)[2], size_t count) {
+static krs_client open_client(const work_t *work, uint32_t kind, const char *const (*settings)[2],
+                              size_t count) {
     char group[GROUP_SIZE];
     krs_error err = KRS_ERROR_INIT;
     krs_conf *conf = NULL;
@@ -55,8 +55,8 @@ static drain_t drain_of(krs_client client) {
 static int take(drain_t *drain, uint8_t kind, int32_t timeout_ms) {
     krs_error err = KRS_ERROR_INIT;
     const krs_batch_view *view = &drain->view;
-    krs_code code = krs_chan_recv(drain->events, &drain->batch, KRS_ALL, ROWS, timeout_ms,
-                                  &drain->view, &err);
+    krs_code code =
+        krs_chan_recv(drain->events, &drain->batch, KRS_ALL, ROWS, timeout_ms, &drain->view, &err);
     if (code == KRS_ERR_WOULD_BLOCK || code == KRS_ERR_TIMED_OUT) {
         return 0;
     }
@@ -75,8 +75,8 @@ static int take(drain_t *drain, uint8_t kind, int32_t timeout_ms) {
 static void produce(const work_t *work) {
     krs_error err = KRS_ERROR_INIT;
     krs_message message = KRS_MESSAGE_INIT;
-    krs_client client = open_client(work, KRS_PRODUCER, PRODUCER_SETTINGS,
-                                    COUNT_OF(PRODUCER_SETTINGS));
+    krs_client client =
+        open_client(work, KRS_PRODUCER, PRODUCER_SETTINGS, COUNT_OF(PRODUCER_SETTINGS));
     drain_t reports = drain_of(client);
     must(krs_client_topic(client, work->topic, &message.topic, &err), &err, "topic");
     message.value.data = (const uint8_t *)work->value;
@@ -102,8 +102,8 @@ static void produce(const work_t *work) {
 
 static void consume(const work_t *work) {
     krs_error err = KRS_ERROR_INIT;
-    krs_client client = open_client(work, KRS_CONSUMER, CONSUMER_SETTINGS,
-                                    COUNT_OF(CONSUMER_SETTINGS));
+    krs_client client =
+        open_client(work, KRS_CONSUMER, CONSUMER_SETTINGS, COUNT_OF(CONSUMER_SETTINGS));
     drain_t rows = drain_of(client);
     moment_t start = {0};
     must(krs_consumer_subscribe(client, &work->topic, 1, &err), &err, "subscribe");

@@ -9,7 +9,8 @@ typedef struct {
     size_t used, capacity, in_batch, taken, bytes;
 } drain_t;
 
-static rd_kafka_conf_t *conf_of(const work_t *work, const char *const (*settings)[2], size_t count) {
+static rd_kafka_conf_t *conf_of(const work_t *work, const char *const (*settings)[2],
+                                size_t count) {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     char why[256];
     if (rd_kafka_conf_set(conf, "bootstrap.servers", work->servers, why, sizeof why)) {

@@ -36,9 +36,15 @@ impl Running {
         line.trim_end().to_owned()
     }
 
-    fn write(&mut self, text: &str) {
-        let input = self.child.stdin.as_mut().expect("it is piped");
-        input.write_all(text.as_bytes()).expect("it reads");
+    /// Writes the line again and again until the example has ended, no faster
+    /// than its output fits into the pipe that nobody reads to the end.
+    fn feed(&mut self, line: &'static str) {
+        let mut input = self.child.stdin.take().expect("it is piped");
+        std::thread::spawn(move || {
+            while input.write_all(line.as_bytes()).is_ok() {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        });
     }
 
     /// As a person does who sees that nothing happens, it interrupts again.
@@ -155,9 +161,7 @@ fn an_interrupted_producer_sends_what_it_has_read() {
         let producer = example(name);
         on_each_cluster(name, |servers, topic| {
             let mut running = Running::start(&producer, &[servers, topic]);
-            for _ in 0..LINES {
-                running.write("line\n");
-            }
+            running.feed("line\n");
             // The first report tells that it is reading.
             let first = running.line();
             assert!(first.starts_with("delivered line "), "{first}");
