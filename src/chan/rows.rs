@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 
 use crate::batch::Batch;
 
-/// A batch is handed on whole, so it must not grow without bound.
-const BATCH_ROWS: usize = 8192;
+/// A batch is handed on whole where a receiver wants as many rows, and copied
+/// row by row where it wants fewer: few enough for most.
+const BATCH_ROWS: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
 
 #[derive(Default)]

@@ -293,11 +293,13 @@ impl Producer {
             messages.iter().map(|m| slab.remove(m.token())).collect()
         };
         let mut sink: Option<Reports<'_>> = None;
+        let mut topic = TopicName::default();
         for (message, accepted) in messages.iter().zip(&accepted) {
             if let Some(accepted) = accepted {
                 let fields = self.options.report_fields;
+                let topic = topic.of(message);
                 self.report(accepted, &mut sink, |batch| {
-                    push_report(batch, message, accepted.opaque, fields);
+                    push_report(batch, message, topic, accepted.opaque, fields);
                 });
             }
         }
@@ -421,14 +423,37 @@ fn locked<'s, 'a>(sink: &'s mut Option<Reports<'a>>, queue: &'a Queue) -> &'s mu
     sink.get_or_insert_with(|| queue.reports())
 }
 
-fn push_report(batch: &mut Batch, message: &rd::Message<'_>, opaque: u64, fields: ReportFields) {
+/// The topic's name of the message before: most often it is the same.
+#[derive(Default)]
+struct TopicName<'a> {
+    identity: usize,
+    name: Option<&'a str>,
+}
+
+impl<'a> TopicName<'a> {
+    fn of(&mut self, message: &rd::Message<'a>) -> Option<&'a str> {
+        if self.identity != message.topic_identity() {
+            self.identity = message.topic_identity();
+            self.name = message.topic();
+        }
+        self.name
+    }
+}
+
+fn push_report(
+    batch: &mut Batch,
+    message: &rd::Message<'_>,
+    topic: Option<&str>,
+    opaque: u64,
+    fields: ReportFields,
+) {
     if fields.headers {
         message.for_each_header(|key, value| batch.push_header(key, value));
     }
     let (timestamp, timestamp_type) = message.timestamp();
     batch.push(&Row {
         code: message.code(),
-        topic: message.topic(),
+        topic,
         partition: message.partition(),
         offset: message.offset(),
         timestamp,
