@@ -9,12 +9,14 @@ use crate::batch::Batch;
 /// row by row where it wants fewer: few enough for most.
 const BATCH_ROWS: usize = 1024;
 const BATCH_BYTES: usize = 1 << 20;
+/// Memory of batches that were taken, kept for the next ones.
+const SPARES: usize = 8;
 
 #[derive(Default)]
 pub struct Rows {
     batches: VecDeque<Part>,
     len: usize,
-    spare: Option<Batch>,
+    spares: Vec<Batch>,
 }
 
 struct Part {
@@ -32,7 +34,7 @@ impl Rows {
     pub fn append(&mut self, push: impl FnOnce(&mut Batch)) {
         let full = |part: &Part| part.rows.len() >= BATCH_ROWS || part.rows.bytes() >= BATCH_BYTES;
         if self.batches.back().is_none_or(full) {
-            let rows = self.spare.take().unwrap_or_default();
+            let rows = self.spares.pop().unwrap_or_default();
             self.batches.push_back(Part { rows, taken: 0 });
         }
         if let Some(part) = self.batches.back_mut() {
@@ -72,9 +74,11 @@ impl Rows {
     }
 
     fn drop_first(&mut self) {
-        if let Some(mut part) = self.batches.pop_front() {
+        if let Some(mut part) = self.batches.pop_front()
+            && self.spares.len() < SPARES
+        {
             part.rows.clear();
-            self.spare = Some(part.rows);
+            self.spares.push(part.rows);
         }
     }
 }
