@@ -8,7 +8,7 @@ LIB     := $(OUT)/libkafka_rs.so
 SONAME  := libkafka_rs.so.1
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
-C_FILES := $(wildcard bindings/c/examples/*.c tests/c/*.[ch] bench/*.[ch])
+C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] bench/*.[ch])
 BROKER  := target/kafka/broker
 
 # make demo MESSAGES=1000000 BROKERS=localhost:9092
