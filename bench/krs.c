@@ -72,6 +72,20 @@ static int take(drain_t *drain, uint8_t kind, int32_t timeout_ms) {
     return 1;
 }
 
+/* Takes the reports that are left. */
+static void finish(krs_client client, drain_t *reports, const work_t *work, moment_t start) {
+    krs_error err = KRS_ERROR_INIT;
+    must(krs_producer_flush(client, PATIENCE_MS, NULL, &err), &err, "flush");
+    while (reports->taken < work->messages && take(reports, KRS_EVENT_REPORT, PATIENCE_MS)) {
+    }
+    if (reports->taken != work->messages) {
+        fail("produce", "reports are missing");
+    }
+    print_result(work, start);
+    krs_batch_free(reports->batch);
+    close_client(client);
+}
+
 static void produce(const work_t *work) {
     krs_error err = KRS_ERROR_INIT;
     krs_message message = KRS_MESSAGE_INIT;
@@ -89,15 +103,45 @@ static void produce(const work_t *work) {
             take(&reports, KRS_EVENT_REPORT, 0);
         }
     }
-    must(krs_producer_flush(client, PATIENCE_MS, NULL, &err), &err, "flush");
-    while (reports.taken < work->messages && take(&reports, KRS_EVENT_REPORT, PATIENCE_MS)) {
+    finish(client, &reports, work, start);
+}
+
+/* Many messages in one call, whose columns all say the same value. */
+static void produce_batch(const work_t *work) {
+    krs_error err = KRS_ERROR_INIT;
+    krs_records records = KRS_RECORDS_INIT;
+    static int64_t offsets[REPORT_EVERY + 1];
+    static uint64_t opaque[REPORT_EVERY];
+    krs_client client =
+        open_client(work, KRS_PRODUCER, PRODUCER_SETTINGS, COUNT_OF(PRODUCER_SETTINGS));
+    drain_t reports = drain_of(client);
+    krs_topic topic;
+    uint8_t *values = malloc(work->size * REPORT_EVERY);
+    if (values == NULL) {
+        fail("produce", "no memory");
     }
-    if (reports.taken != work->messages) {
-        fail("produce", "reports are missing");
+    must(krs_client_topic(client, work->topic, &topic, &err), &err, "topic");
+    moment_t start = now();
+    for (size_t sent = 0; sent < work->messages; sent += records.count) {
+        size_t left = work->messages - sent;
+        size_t done;
+        records.count = left < REPORT_EVERY ? left : REPORT_EVERY;
+        for (size_t row = 0; row < records.count; row++) {
+            memcpy(values + row * work->size, work->value, work->size);
+            offsets[row + 1] = (int64_t)((row + 1) * work->size);
+            opaque[row] = sent + row;
+        }
+        records.topics = &topic;
+        records.topic_count = 1;
+        records.opaque = opaque;
+        records.value.offsets = offsets;
+        records.value.data = values;
+        must(krs_producer_send_batch(client, &records, PATIENCE_MS, NULL, &done, &err), &err,
+             "send");
+        take(&reports, KRS_EVENT_REPORT, 0);
     }
-    print_result(work, start);
-    krs_batch_free(reports.batch);
-    close_client(client);
+    finish(client, &reports, work, start);
+    free(values);
 }
 
 static void consume(const work_t *work) {
@@ -124,6 +168,7 @@ static void consume(const work_t *work) {
 }
 
 int main(int argc, char **argv) {
-    const way_t ways[] = {{"produce", produce}, {"consume", consume}};
+    const way_t ways[] = {
+        {"produce", produce}, {"produce_batch", produce_batch}, {"consume", consume}};
     return run_way(ways, COUNT_OF(ways), argc, argv);
 }

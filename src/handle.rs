@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
 
 use crate::error::{Error, Result, code};
 
@@ -65,6 +65,19 @@ impl<T> Table<T> {
             Some(object) if content.generation == generation => Ok(Arc::clone(object)),
             _ => Err(self.missing(id, generation, content.generation)),
         }
+    }
+
+    /// Like [`get`](Self::get), at half the price. It keeps the object from being
+    /// removed: only for what neither waits nor removes.
+    pub fn read(&self, id: u64) -> Result<MappedRwLockReadGuard<'_, T>> {
+        let (generation, slot) = self.locate(id)?;
+        let content = slot.0.read();
+        let current = content.generation;
+        if current != generation {
+            return Err(self.missing(id, generation, current));
+        }
+        RwLockReadGuard::try_map(content, |content| content.object.as_deref())
+            .map_err(|_| self.missing(id, generation, current))
     }
 
     /// Takes the object out; every copy of its id is closed from now on.
@@ -172,6 +185,19 @@ mod tests {
         table.remove(ids[70]).unwrap();
         assert_eq!(table.get(ids[70]).unwrap_err().code, code::CLOSED);
         assert_eq!(table.remove(ids[70]).unwrap_err().code, code::CLOSED);
+    }
+
+    #[test]
+    fn a_borrowed_object_is_the_one_of_its_id() {
+        let table = Table::new(7, "thing");
+        let old = table.insert(Arc::new(1)).unwrap();
+        assert_eq!(*table.read(old).unwrap(), 1);
+        table.remove(old).unwrap();
+        assert_eq!(table.read(old).unwrap_err().code, code::CLOSED);
+        let new = table.insert(Arc::new(2)).unwrap();
+        assert_eq!(table.read(old).unwrap_err().code, code::CLOSED);
+        assert_eq!(*table.read(new).unwrap(), 2);
+        assert_eq!(table.read(new + 1).unwrap_err().code, code::HANDLE);
     }
 
     #[test]

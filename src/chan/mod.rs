@@ -12,7 +12,7 @@ mod waiter;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-pub use queue::{Queue, Reports, Source};
+pub use queue::{Queue, Source};
 pub use ready::ReadyFd;
 pub use rows::Rows;
 pub use select::{Case, Op, recv, select, send};
@@ -37,7 +37,7 @@ pub enum Chan {
 /// received as it is.
 #[derive(Clone)]
 pub struct Message<'a> {
-    pub topic: Option<Arc<Topic>>,
+    pub topic: Option<&'a Topic>,
     pub partition: i32,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
@@ -49,6 +49,21 @@ pub struct Message<'a> {
 }
 
 impl Message<'_> {
+    /// Whether both can go to librdkafka with one call, in which messages differ
+    /// in key and value only.
+    pub fn runs_with(&self, other: &Self) -> bool {
+        let plain = |message: &Self| message.headers.is_empty() && message.timestamp == 0;
+        let same_topic = match (self.topic, other.topic) {
+            (Some(one), Some(other)) => std::ptr::eq(one, other),
+            _ => false,
+        };
+        plain(self)
+            && plain(other)
+            && same_topic
+            && self.partition == other.partition
+            && self.report == other.report
+    }
+
     /// Pushes the message as the row that a receiver gets.
     pub fn push_to(&self, batch: &mut Batch) {
         for (key, value) in self.headers.iter() {
@@ -60,7 +75,7 @@ impl Message<'_> {
             self.timestamp
         };
         batch.push(&Row {
-            topic: self.topic.as_deref().map(Topic::name),
+            topic: self.topic.map(Topic::name),
             partition: self.partition,
             timestamp,
             timestamp_type: u8::from(timestamp >= 0),

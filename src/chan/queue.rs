@@ -11,7 +11,7 @@ use super::ready::ReadyFd;
 use super::rows::Rows;
 use super::waiter::{Notify, Waiter, Wake};
 use crate::batch::{Batch, Origin};
-use crate::error::{Error, Result, code};
+use crate::error::{Error, Result};
 
 /// A producer whose reports may go to a queue. Who looks into the queue has it
 /// deliver what arrived.
@@ -214,7 +214,7 @@ impl Queue {
                 return;
             };
             if offer.waiter.claim(offer.case) {
-                inner.rows.append(|batch| batch.push_from(&offer.row, 0));
+                inner.rows.append(1, |batch| batch.push_from(&offer.row, 0));
             }
         }
     }
@@ -299,7 +299,7 @@ impl Queue {
         if self.capacity == 0 {
             return self.hand_over(inner, push);
         }
-        inner.rows.append(push);
+        inner.rows.append(1, push);
         inner.wake_receivers();
         Some(Ok(()))
     }
@@ -308,7 +308,7 @@ impl Queue {
     fn hand_over(&self, inner: &mut Inner, push: &dyn Fn(&mut Batch)) -> Option<Result<()>> {
         while let Some((receiver, case)) = inner.receivers.pop_front() {
             if receiver.claim(case) {
-                inner.rows.append(push);
+                inner.rows.append(1, push);
                 inner.promised += 1;
                 return Some(Ok(()));
             }
@@ -324,7 +324,7 @@ impl Queue {
             return;
         }
         let dropped = std::mem::take(&mut inner.dropped);
-        inner.rows.append(|batch| push(batch, dropped));
+        inner.rows.append(1, |batch| push(batch, dropped));
         inner.wake_receivers();
         drop(inner);
         self.raise();
@@ -332,22 +332,18 @@ impl Queue {
 
     // ---- reports ---------------------------------------------------------
 
-    /// Keeps room for one report of `source`.
-    pub fn reserve(&self, source: &Weak<dyn Source>) -> Result<()> {
+    /// Keeps room for up to `wanted` reports of `source`; says for how many.
+    pub fn reserve(&self, source: &Weak<dyn Source>, wanted: usize) -> Result<usize> {
         let mut inner = self.inner.lock();
         if inner.closed {
             return Err(Error::closed("the report channel has been closed"));
         }
-        if inner.rows.len() + inner.reserved >= self.capacity {
-            return Err(Error::fixed(
-                code::QUEUE_FULL,
-                "the report channel has no room for one more report",
-            ));
-        }
-        inner.reserved += 1;
+        let taken = inner.rows.len() + inner.reserved;
+        let granted = wanted.min(self.capacity.saturating_sub(taken));
+        inner.reserved += granted;
         drop(inner);
         self.add_source(source);
-        Ok(())
+        Ok(granted)
     }
 
     /// Gives back the room of a message that was not accepted.
@@ -359,13 +355,33 @@ impl Queue {
         self.room.wake();
     }
 
-    /// Locked, to add several reports.
-    pub fn reports(&self) -> Reports<'_> {
-        Reports {
-            queue: self,
-            inner: self.inner.lock(),
-            added: false,
+    /// Adds `count` reports that `push` pushes, even beyond the capacity.
+    pub fn push_reports(&self, count: usize, push: impl FnOnce(&mut Batch)) {
+        self.add_reports(self.inner.lock(), count, push);
+    }
+
+    /// Adds `count` reports for which room is reserved, and uses that up. `false`
+    /// if the queue was closed meanwhile, and the reports must go elsewhere.
+    pub fn push_reserved(&self, count: usize, push: impl FnOnce(&mut Batch)) -> bool {
+        let mut inner = self.inner.lock();
+        inner.reserved = inner.reserved.saturating_sub(count);
+        let open = !inner.closed;
+        if open {
+            self.add_reports(inner, count, push);
         }
+        open
+    }
+
+    fn add_reports(
+        &self,
+        mut inner: MutexGuard<'_, Inner>,
+        count: usize,
+        push: impl FnOnce(&mut Batch),
+    ) {
+        inner.rows.append(count, push);
+        inner.wake_receivers();
+        drop(inner);
+        self.raise();
     }
 
     /// From now on, who looks into this queue has `source` deliver.
@@ -456,41 +472,6 @@ impl Inner {
     fn wake_receivers(&self) {
         for (waiter, _) in &self.receivers {
             waiter.wake();
-        }
-    }
-}
-
-/// A queue that is locked for reports. Wakes receivers when dropped.
-pub struct Reports<'a> {
-    queue: &'a Queue,
-    inner: MutexGuard<'a, Inner>,
-    added: bool,
-}
-
-impl Reports<'_> {
-    pub fn is(&self, queue: &Queue) -> bool {
-        std::ptr::eq(self.queue, queue)
-    }
-
-    /// Uses up the room that one report reserved; `false` if the queue was
-    /// closed meanwhile, and the report must go elsewhere.
-    pub fn claim_reserved(&mut self) -> bool {
-        self.inner.reserved = self.inner.reserved.saturating_sub(1);
-        !self.inner.closed
-    }
-
-    /// Adds a row, even beyond the capacity.
-    pub fn push(&mut self, push: impl FnOnce(&mut Batch)) {
-        self.inner.rows.append(push);
-        self.added = true;
-    }
-}
-
-impl Drop for Reports<'_> {
-    fn drop(&mut self) {
-        if self.added {
-            self.inner.wake_receivers();
-            self.queue.raise();
         }
     }
 }

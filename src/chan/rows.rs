@@ -30,8 +30,8 @@ impl Rows {
         self.len
     }
 
-    /// Adds the one row that `push` pushes.
-    pub fn append(&mut self, push: impl FnOnce(&mut Batch)) {
+    /// Adds the `count` rows that `push` pushes.
+    pub fn append(&mut self, count: usize, push: impl FnOnce(&mut Batch)) {
         let full = |part: &Part| part.rows.len() >= BATCH_ROWS || part.rows.bytes() >= BATCH_BYTES;
         if self.batches.back().is_none_or(full) {
             let rows = self.spares.pop().unwrap_or_default();
@@ -39,7 +39,7 @@ impl Rows {
         }
         if let Some(part) = self.batches.back_mut() {
             push(&mut part.rows);
-            self.len += 1;
+            self.len += count;
         }
     }
 
@@ -99,7 +99,7 @@ mod tests {
                     opaque: next_in,
                     ..Row::new(Kind::Message)
                 };
-                rows.append(|batch| batch.push(&row));
+                rows.append(1, |batch| batch.push(&row));
                 next_in += 1;
             }
             out.clear();

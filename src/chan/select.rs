@@ -22,7 +22,7 @@ pub struct Case<'a> {
 
 pub enum Op<'a> {
     Recv { max: usize, out: &'a mut Batch },
-    Send(&'a Message<'a>),
+    Send(Message<'a>),
 }
 
 /// When a wait ends.
@@ -41,7 +41,7 @@ pub fn recv(chan: Arc<Chan>, max: usize, out: &mut Batch, timeout_ms: i32) -> Re
 
 pub fn send(chan: Arc<Chan>, message: &Message<'_>, timeout_ms: i32) -> Result<()> {
     let chan = Some(chan);
-    let op = Op::Send(message);
+    let op = Op::Send(message.clone());
     select(&mut [Case { chan, op }], timeout_ms).1
 }
 

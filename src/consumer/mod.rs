@@ -245,7 +245,7 @@ impl Consumer {
                 let flags = if event.is_fatal() { ROW_FATAL } else { 0 };
                 push_error(&mut state.events, event.code(), flags, &event.error_text());
             }
-            EventKind::Stats => state.events.append(|batch| {
+            EventKind::Stats => state.events.append(1, |batch| {
                 batch.push(&Row {
                     value: Some(event.stats().as_bytes()),
                     ..Row::new(Kind::Stats)
@@ -594,7 +594,7 @@ fn hold_messages(state: &mut State, mut event: Event) {
 fn push_commit(events: &mut Rows, event: &Event) {
     let entries: Vec<_> = event.partitions().entries().collect();
     if entries.is_empty() {
-        events.append(|batch| {
+        events.append(1, |batch| {
             batch.push(&Row {
                 code: event.code(),
                 opaque: event.opaque(),
@@ -608,7 +608,7 @@ fn push_commit(events: &mut Rows, event: &Event) {
         } else {
             entry.code
         };
-        events.append(|batch| {
+        events.append(1, |batch| {
             batch.push(&Row {
                 code,
                 flags: if index + 1 < entries.len() {
@@ -628,7 +628,7 @@ fn push_commit(events: &mut Rows, event: &Event) {
 }
 
 fn push_error(events: &mut Rows, code: Code, flags: u8, text: &str) {
-    events.append(|batch| {
+    events.append(1, |batch| {
         batch.push(&Row {
             code,
             flags,

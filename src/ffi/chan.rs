@@ -1,18 +1,20 @@
 //! Section `chan`.
 
 use std::ffi::c_int;
+use std::sync::Arc;
 
 use super::batch::{Lent, krs_batch, lend, view_of};
 use super::decode::{Sized32, out, sized};
 use super::guard;
 use super::objects::{CHANS, forget_if_closed};
-use super::producer::decode_message;
+use super::producer::{decode_message, topic_of};
 use super::types::{
     KRS_ALL, KRS_CASE_RECV, KRS_CASE_SEND, krs_batch_view, krs_case, krs_chan, krs_code, krs_error,
     krs_message,
 };
-use crate::chan::{self, Case, Chan, Message, Op, Queue};
+use crate::chan::{self, Case, Chan, Op, Queue};
 use crate::error::{Error, Result, code};
+use crate::producer::Topic;
 
 // SAFETY: repr(C), `struct_size` first, integers and pointers only.
 unsafe impl Sized32 for krs_case {
@@ -57,7 +59,10 @@ pub unsafe extern "C" fn krs_chan_send(
 ) -> krs_code {
     guard(err, || {
         // SAFETY: the caller passes a krs_message whose bytes are alive.
-        let message = unsafe { decode_message(message) }?;
+        let message = unsafe { sized(message) }?;
+        let topic = topic_of(&message)?;
+        // SAFETY: as above.
+        let message = unsafe { decode_message(&message, topic.as_deref()) }?;
         chan::send(CHANS.get(chan.id)?, &message, timeout_ms)
     })
 }
@@ -140,7 +145,8 @@ pub unsafe extern "C" fn krs_chan_select(
         // SAFETY: the caller passes `count` cases of one version, with bytes,
         // batches and views that only this call uses.
         let mut places = unsafe { decode_cases(cases, count) }?;
-        let (index, result) = select(&mut places, timeout_ms)?;
+        // SAFETY: as above.
+        let (index, result) = unsafe { select(&mut places, timeout_ms) }?;
         if !matches!(&result, Err(e) if matches!(e.code, code::WOULD_BLOCK | code::TIMED_OUT)) {
             *chosen = index;
         }
@@ -241,7 +247,10 @@ struct Place<'a> {
 }
 
 enum What<'a> {
-    Send(Message<'a>),
+    Send {
+        message: krs_message,
+        topic: Option<Arc<Topic>>,
+    },
     Recv {
         batch: Lent<'a>,
         view: *mut krs_batch_view,
@@ -250,18 +259,26 @@ enum What<'a> {
     },
 }
 
-fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Result<()>)> {
-    let mut cases = Vec::with_capacity(places.len());
-    for (index, place) in places.iter_mut().enumerate() {
-        let chan = match CHANS.get(place.chan.id) {
+/// # Safety
+/// The bytes of messages to send are alive.
+unsafe fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Result<()>)> {
+    let mut chans = Vec::with_capacity(places.len());
+    for (index, place) in places.iter().enumerate() {
+        chans.push(match CHANS.get(place.chan.id) {
             _ if place.chan.id == 0 => None,
             Ok(chan) => Some(chan),
             // As ready as a channel can be that says so itself.
             Err(closed) if closed.code == code::CLOSED => return Ok((index, Err(closed))),
             Err(wrong) => return Err(wrong),
-        };
+        });
+    }
+    let mut cases = Vec::with_capacity(places.len());
+    for (chan, place) in chans.into_iter().zip(places) {
         let op = match &mut place.what {
-            What::Send(message) => Op::Send(message),
+            What::Send { message, topic } => {
+                // SAFETY: by the caller's promise.
+                Op::Send(unsafe { decode_message(message, topic.as_deref()) }?)
+            }
             What::Recv {
                 batch,
                 delivered,
@@ -301,8 +318,12 @@ unsafe fn decode_case<'a>(case: *const krs_case) -> Result<Place<'a>> {
     // SAFETY: by the caller's promise.
     let case = unsafe { sized(case) }?;
     let what = match case.op {
-        // SAFETY: as above.
-        KRS_CASE_SEND => What::Send(unsafe { decode_message(case.message) }?),
+        KRS_CASE_SEND => {
+            // SAFETY: as above.
+            let message = unsafe { sized(case.message) }?;
+            let topic = topic_of(&message)?;
+            What::Send { message, topic }
+        }
         KRS_CASE_RECV => {
             if case.max == 0 {
                 return Err(Error::argument("case.max is 0, expected at least 1"));

@@ -80,6 +80,11 @@ pub unsafe fn out<'a, T>(name: &str, place: *mut T) -> Result<&'a mut T> {
 /// `from` is NULL or points to a struct of `struct_size` bytes.
 pub unsafe fn sized<T: Sized32>(from: *const T) -> Result<T> {
     let size = size_of_callers::<T>(from)?;
+    if size == size_of::<T>() {
+        // The caller has our version: a copy whose size the compiler knows.
+        // SAFETY: any bytes are a valid T, and so many are there.
+        return Ok(unsafe { from.read_unaligned() });
+    }
     // SAFETY: any bytes are a valid T; `size` is at most the size of both.
     unsafe {
         let mut value = std::mem::zeroed::<T>();

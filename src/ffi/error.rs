@@ -43,8 +43,8 @@ pub extern "C" fn krs_error_text(code: krs_code) -> *const c_char {
 /// # Safety
 /// `to` is NULL or points to a `krs_error`.
 pub(super) unsafe fn write(to: *mut krs_error, error: Option<Error>) {
-    if size_of_callers(to).is_err() {
-        // NULL, or not initialised: there is nowhere to write to.
+    if to.is_null() || size_of_callers(to).is_err() {
+        // There is nowhere to write to.
         return;
     }
     // SAFETY: not NULL, and as large as its first version.

@@ -7,13 +7,13 @@ use super::guard;
 use super::objects::{CHANS, CLIENTS, TOPICS};
 use super::types::{
     KRS_MESSAGE_NO_REPORT, KRS_PARTITION_ANY, KRS_PURGE_IN_FLIGHT, KRS_PURGE_QUEUED, krs_bytes,
-    krs_chan, krs_client, krs_code, krs_column, krs_error, krs_message, krs_records, krs_topic,
+    krs_chan, krs_client, krs_code, krs_column, krs_error, krs_message, krs_records,
 };
 use crate::batch::Column;
 use crate::chan::{self, Chan, Message};
 use crate::error::{Error, Result, code};
 use crate::headers::{self, Headers};
-use crate::producer::{Report, Topic};
+use crate::producer::{Producer, RUN_LEN, Report, Run, Topic};
 
 // SAFETY: repr(C), `struct_size` first, integers and pointers only.
 unsafe impl Sized32 for krs_message {
@@ -71,19 +71,49 @@ pub unsafe extern "C" fn krs_producer_send(
 ) -> krs_code {
     guard(err, || {
         // SAFETY: the caller passes a krs_message whose bytes are alive.
-        let message = unsafe { decode_message(message) }?;
-        let opened = CLIENTS.get(client.id)?;
-        let producer = opened.client.producer()?;
-        match producer.try_send(&message) {
+        let message = unsafe { sized(message) }?;
+        // SAFETY: as above.
+        match unsafe { try_send(client, &message) }? {
             Some(done) => done,
             None if timeout_ms == 0 => Err(queue_full()),
-            None => chan::send(
-                Arc::new(Chan::Produce(Arc::clone(producer))),
-                &message,
-                timeout_ms,
-            ),
+            // SAFETY: as above.
+            None => unsafe { wait_and_send(client, &message, timeout_ms) },
         }
     })
+}
+
+/// # Safety
+/// The message's bytes are alive.
+unsafe fn try_send(client: krs_client, message: &krs_message) -> Result<Option<Result<()>>> {
+    let topic = match message.topic.id {
+        0 => None,
+        id => Some(TOPICS.read(id)?),
+    };
+    // SAFETY: by the caller's promise.
+    let message = unsafe { decode_message(message, topic.as_deref()) }?;
+    Ok(CLIENTS
+        .read(client.id)?
+        .client
+        .producer()?
+        .try_send(&message))
+}
+
+/// # Safety
+/// As for `try_send`.
+unsafe fn wait_and_send(client: krs_client, message: &krs_message, timeout_ms: i32) -> Result<()> {
+    let topic = topic_of(message)?;
+    // SAFETY: by the caller's promise.
+    let message = unsafe { decode_message(message, topic.as_deref()) }?;
+    let opened = CLIENTS.get(client.id)?;
+    chan::send(
+        produce_chan(opened.client.producer()?),
+        &message,
+        timeout_ms,
+    )
+}
+
+fn produce_chan(producer: &Arc<Producer>) -> Arc<Chan> {
+    Arc::new(Chan::Produce(Arc::clone(producer)))
 }
 
 /// Sends many messages, in order. Row `i` is dealt with like a message of
@@ -117,22 +147,25 @@ pub unsafe extern "C" fn krs_producer_send_batch(
         *done = 0;
         let opened = CLIENTS.get(client.id)?;
         let producer = opened.client.producer()?;
-        let chan = Arc::new(Chan::Produce(Arc::clone(producer)));
-        for row in 0..records.count {
-            let message = records.message(row);
-            let result = match producer.try_send(&message) {
-                Some(result) => result,
-                None if timeout_ms == 0 => return Err(queue_full()),
-                None => chan::send(Arc::clone(&chan), &message, timeout_ms),
-            };
-            let code = result.as_ref().err().map_or(code::OK, |error| error.code);
-            if matches!(code, code::TIMED_OUT | code::CLOSED) {
-                return result;
+        while *done < records.count {
+            let run = records.run(*done);
+            let mut dealt = producer.try_send_run(&run)?;
+            if dealt.len() < run.len() {
+                if timeout_ms == 0 {
+                    return Err(queue_full());
+                }
+                let chan = produce_chan(producer);
+                let result = chan::send(chan, &run[dealt.len()], timeout_ms);
+                let code = result.as_ref().err().map_or(code::OK, |error| error.code);
+                if matches!(code, code::TIMED_OUT | code::CLOSED) {
+                    return result;
+                }
+                dealt.push(code);
             }
-            if let Some(place) = codes.get_mut(row) {
-                *place = code;
+            if let Some(places) = codes.get_mut(*done..*done + dealt.len()) {
+                places.copy_from_slice(&dealt);
             }
-            *done = row + 1;
+            *done += dealt.len();
         }
         Ok(())
     })
@@ -263,14 +296,16 @@ fn queue_full() -> Error {
 }
 
 /// # Safety
-/// `message` is NULL or points to a krs_message whose bytes live as long as `'a`.
-pub(super) unsafe fn decode_message<'a>(message: *const krs_message) -> Result<Message<'a>> {
+/// The message's bytes live as long as `'a`.
+#[inline]
+pub(super) unsafe fn decode_message<'a>(
+    message: &krs_message,
+    topic: Option<&'a Topic>,
+) -> Result<Message<'a>> {
     // SAFETY: by the caller's promise.
-    let message = unsafe { sized(message) }?;
-    // SAFETY: as above.
     let headers = unsafe { bytes("message.headers", message.headers) }?;
     Ok(Message {
-        topic: topic(message.topic)?,
+        topic,
         partition: partition(message.partition)?,
         // SAFETY: as above.
         key: unsafe { bytes("message.key", message.key) }?,
@@ -283,8 +318,8 @@ pub(super) unsafe fn decode_message<'a>(message: *const krs_message) -> Result<M
     })
 }
 
-fn topic(topic: krs_topic) -> Result<Option<Arc<Topic>>> {
-    match topic.id {
+pub(super) fn topic_of(message: &krs_message) -> Result<Option<Arc<Topic>>> {
+    match message.topic.id {
         0 => Ok(None),
         id => TOPICS.get(id).map(Some),
     }
@@ -416,10 +451,23 @@ impl<'a> Records<'a> {
         Ok(())
     }
 
-    fn message(&self, row: usize) -> Message<'a> {
+    /// The messages from `row` on that one call of the core takes.
+    fn run(&self, row: usize) -> Run<'_> {
+        let first = self.message(row);
+        let rest = (row + 1..self.count).map(|row| self.message(row));
+        let mut run = Run::new();
+        run.push(first.clone());
+        if first.runs_with(&first) {
+            let alike = rest.take_while(|message| first.runs_with(message));
+            run.extend(alike.take(RUN_LEN - 1));
+        }
+        run
+    }
+
+    fn message(&self, row: usize) -> Message<'_> {
         let index = self.topic.map_or(0, |topic| topic[row] as usize);
         Message {
-            topic: self.topics.get(index).cloned(),
+            topic: self.topics.get(index).map(|topic| &**topic),
             partition: self.partition.map_or(KRS_PARTITION_ANY, |all| all[row]),
             key: self.key.and_then(|column| column.get(row)),
             value: self.value.and_then(|column| column.get(row)),

@@ -2,25 +2,29 @@
 
 mod slab;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
+use smallvec::SmallVec;
 
+pub use crate::rd::RUN_LEN;
 pub use slab::Report;
 
 use crate::batch::{Batch, Kind, ROW_FATAL, Row};
-use crate::chan::{Message, Notify, Queue, Reports, Source};
+use crate::chan::{Message, Notify, Queue, Source};
 use crate::client::{self, CloseResult};
 use crate::conf::go::ReportFields;
 use crate::conf::{Conf, Options};
-use crate::error::{Error, Result, code};
+use crate::error::{Code, Error, Result, code};
 use crate::rd::{self, Event, EventKind};
 use slab::{Accepted, Slab};
 
 /// Longest time inside librdkafka while flushing: reports are delivered between.
 const FLUSH_SLICE: Duration = Duration::from_millis(10);
+/// Reports that are dealt with under one lock of the slab, which senders need.
+const REPORTS_AT_ONCE: usize = 128;
 /// Part of a close's time that is kept for what is purged.
 const CLOSE_RESERVE: Duration = Duration::from_millis(200);
 
@@ -33,8 +37,6 @@ pub struct Producer {
     closing: AtomicBool,
     arrivals: Arc<Arrivals>,
     slab: Mutex<Slab>,
-    /// Accepted messages whose report has not reached its channel.
-    pending: AtomicUsize,
     delivering: Mutex<()>,
     /// The client's own channel.
     events: Arc<Queue>,
@@ -70,6 +72,17 @@ impl Topic {
 }
 
 const CLOSED: Error = Error::closed("the producer has been closed");
+const NO_PLACE: Error = Error::fixed(
+    code::QUEUE_FULL,
+    "the report channel has no room for one more report",
+);
+
+/// Messages that are sent with one call.
+pub type Run<'a> = SmallVec<[Message<'a>; RUN_LEN]>;
+/// Messages with a result, and what was remembered of them.
+type Settled<'a> = SmallVec<[(rd::Message<'a>, Accepted); REPORTS_AT_ONCE]>;
+/// What came of the first messages of a run.
+pub type Codes = SmallVec<[Code; RUN_LEN]>;
 
 impl Producer {
     pub fn open(conf: &Conf) -> Result<Arc<Self>> {
@@ -92,7 +105,6 @@ impl Producer {
             closing: AtomicBool::new(false),
             arrivals,
             slab: Mutex::default(),
-            pending: AtomicUsize::new(0),
             delivering: Mutex::new(()),
             events: Queue::of_client(options.events_size),
             logs,
@@ -158,21 +170,18 @@ impl Producer {
     fn send_once(&self, message: &Message<'_>) -> Result<()> {
         let topic = message
             .topic
-            .as_ref()
             .ok_or_else(|| Error::argument("message: no topic is set"))?;
         let native = self.native.read();
         let native = native.as_ref().ok_or(CLOSED)?;
         if self.closing.load(Ordering::SeqCst) {
             return Err(CLOSED);
         }
-        if let Report::To(queue) = &message.report {
-            queue.reserve(&self.as_source())?;
+        if let Report::To(queue) = &message.report
+            && queue.reserve(&self.as_source(), 1)? == 0
+        {
+            return Err(NO_PLACE);
         }
-        let token = self.slab.lock().insert(Accepted {
-            opaque: message.opaque,
-            report: message.report.clone(),
-        });
-        self.pending.fetch_add(1, Ordering::SeqCst);
+        let token = self.slab.lock().insert(Accepted::of(message));
         let sent = native.client.produce(
             topic.native,
             rd::Outgoing {
@@ -191,10 +200,76 @@ impl Producer {
         sent
     }
 
+    /// Accepts messages that [run together](Message::runs_with), in order, as many
+    /// as there is room for, and tells what came of each.
+    pub fn try_send_run(&self, run: &[Message<'_>]) -> Result<Codes> {
+        self.deliver();
+        let mut codes = self.send_run_once(run)?;
+        if codes.len() < run.len() {
+            self.arrivals.waiting.store(true, Ordering::SeqCst);
+            self.deliver();
+            codes.extend(self.send_run_once(&run[codes.len()..])?);
+        }
+        Ok(codes)
+    }
+
+    fn send_run_once(&self, run: &[Message<'_>]) -> Result<Codes> {
+        let [message] = run else {
+            return self.send_several(run);
+        };
+        match self.send_once(message) {
+            Ok(()) => Ok(SmallVec::from_elem(code::OK, 1)),
+            Err(full) if full.code == code::QUEUE_FULL => Ok(SmallVec::new()),
+            Err(closed) if closed.code == code::CLOSED => Err(closed),
+            Err(refused) => Ok(SmallVec::from_elem(refused.code, 1)),
+        }
+    }
+
+    fn send_several(&self, run: &[Message<'_>]) -> Result<Codes> {
+        let native = self.native.read();
+        let native = native.as_ref().ok_or(CLOSED)?;
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(CLOSED);
+        }
+        let (Some(first), Some(topic)) = (run.first(), run.first().and_then(|m| m.topic)) else {
+            return Ok(Codes::new());
+        };
+        let granted = match &first.report {
+            Report::To(queue) => queue.reserve(&self.as_source(), run.len())?,
+            _ => run.len(),
+        };
+        let tokens: SmallVec<[u64; RUN_LEN]> = {
+            let mut slab = self.slab.lock();
+            let accepted = run[..granted].iter().map(Accepted::of);
+            accepted.map(|accepted| slab.insert(accepted)).collect()
+        };
+        let plain = run.iter().zip(&tokens).map(|(message, token)| rd::Plain {
+            key: message.key,
+            value: message.value,
+            token: *token,
+        });
+        let codes = native
+            .client
+            .produce_run(topic.native, first.partition, plain);
+        let mut codes = codes.unwrap_or_else(|error| SmallVec::from_elem(error.code, granted));
+        for (code, token) in codes.iter().zip(tokens) {
+            if *code != code::OK {
+                self.forget(token);
+            }
+        }
+        if let Some(full) = codes.iter().position(|code| *code == code::QUEUE_FULL) {
+            codes.truncate(full);
+        }
+        Ok(codes)
+    }
+
     /// A message that librdkafka refused has no report.
     fn forget(&self, token: u64) {
-        let accepted = self.slab.lock().remove(token);
-        self.pending.fetch_sub(1, Ordering::SeqCst);
+        let accepted = {
+            let mut slab = self.slab.lock();
+            slab.settle(1);
+            slab.remove(token)
+        };
         if let Some(Report::To(queue)) = accepted.map(|accepted| accepted.report) {
             queue.release();
         }
@@ -203,7 +278,7 @@ impl Producer {
     /// Accepted messages without a result.
     pub fn pending(&self) -> usize {
         self.deliver();
-        self.pending.load(Ordering::SeqCst)
+        self.slab.lock().pending()
     }
 
     /// Sends without lingering until there is a result for every message or
@@ -219,7 +294,7 @@ impl Producer {
     fn flush_until(&self, end: Option<Instant>) -> Result<usize> {
         let mut slice = Duration::from_millis(1);
         loop {
-            let before = self.pending.load(Ordering::SeqCst);
+            let before = self.slab.lock().pending();
             let pending = self.pending();
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             if pending == 0 || left.is_some_and(|left| left.is_zero()) {
@@ -287,45 +362,33 @@ impl Producer {
     }
 
     fn take_reports(&self, mut event: Event) {
-        let messages: Vec<rd::Message<'_>> = event.messages().collect();
-        let accepted: Vec<Option<Accepted>> = {
-            let mut slab = self.slab.lock();
-            messages.iter().map(|m| slab.remove(m.token())).collect()
-        };
-        let mut sink: Option<Reports<'_>> = None;
-        let mut topic = TopicName::default();
-        for (message, accepted) in messages.iter().zip(&accepted) {
-            if let Some(accepted) = accepted {
-                let fields = self.options.report_fields;
-                let topic = topic.of(message);
-                self.report(accepted, &mut sink, |batch| {
-                    push_report(batch, message, topic, accepted.opaque, fields);
+        let mut messages = event.messages().peekable();
+        while messages.peek().is_some() {
+            let settled: Settled<'_> = {
+                let mut slab = self.slab.lock();
+                let some = messages.by_ref().take(REPORTS_AT_ONCE);
+                some.filter_map(|message| Some((message, slab.remove(message.token())?)))
+                    .collect()
+            };
+            for run in settled.chunk_by(|one, next| one.1.report == next.1.report) {
+                self.report(&run[0].1.report, run.len(), |batch| {
+                    push_reports(batch, run, self.options.report_fields);
                 });
             }
+            self.slab.lock().settle(settled.len());
         }
-        drop(sink);
-        let settled = accepted.iter().flatten().count();
-        self.pending.fetch_sub(settled, Ordering::SeqCst);
     }
 
-    /// Adds a report to its channel, which stays locked in `sink` for the next.
-    fn report<'a>(
-        &'a self,
-        accepted: &'a Accepted,
-        sink: &mut Option<Reports<'a>>,
-        push: impl FnOnce(&mut Batch),
-    ) {
-        match &accepted.report {
+    /// Adds `count` rows, which `push` pushes, to the channel that they are for.
+    fn report(&self, to: &Report, count: usize, push: impl Fn(&mut Batch)) {
+        match to {
             Report::None => {}
             Report::Client if !self.options.delivery_reports => {}
-            Report::Client => locked(sink, &self.events).push(push),
+            Report::Client => self.events.push_reports(count, push),
             Report::To(queue) => {
-                let own = locked(sink, queue);
-                if own.claim_reserved() {
-                    own.push(push);
-                } else {
-                    // Closed meanwhile: the report is not lost.
-                    locked(sink, &self.events).push(push);
+                if !queue.push_reserved(count, &push) {
+                    // Closed meanwhile: the reports are not lost.
+                    self.events.push_reports(count, push);
                 }
             }
         }
@@ -367,9 +430,8 @@ impl Producer {
     /// Reports what librdkafka still holds; its own late reports find no slot.
     fn report_unknown(&self) -> usize {
         let left: Vec<Accepted> = self.slab.lock().drain().collect();
-        let mut sink = None;
         for accepted in &left {
-            self.report(accepted, &mut sink, |batch| {
+            self.report(&accepted.report, 1, |batch| {
                 batch.push(&Row {
                     code: code::OUTCOME_UNKNOWN,
                     opaque: accepted.opaque,
@@ -377,8 +439,7 @@ impl Producer {
                 });
             });
         }
-        drop(sink);
-        self.pending.fetch_sub(left.len(), Ordering::SeqCst);
+        self.slab.lock().settle(left.len());
         left.len()
     }
 
@@ -415,14 +476,6 @@ fn is_full(result: &Result<()>) -> bool {
     matches!(result, Err(error) if error.code == code::QUEUE_FULL)
 }
 
-fn locked<'s, 'a>(sink: &'s mut Option<Reports<'a>>, queue: &'a Queue) -> &'s mut Reports<'a> {
-    if sink.as_ref().is_none_or(|held| !held.is(queue)) {
-        // Never two queues at once.
-        *sink = None;
-    }
-    sink.get_or_insert_with(|| queue.reports())
-}
-
 /// The topic's name of the message before: most often it is the same.
 #[derive(Default)]
 struct TopicName<'a> {
@@ -440,27 +493,30 @@ impl<'a> TopicName<'a> {
     }
 }
 
-fn push_report(
-    batch: &mut Batch,
-    message: &rd::Message<'_>,
-    topic: Option<&str>,
-    opaque: u64,
-    fields: ReportFields,
-) {
-    if fields.headers {
-        message.for_each_header(|key, value| batch.push_header(key, value));
-    }
-    let (timestamp, timestamp_type) = message.timestamp();
-    batch.push(&Row {
-        code: message.code(),
-        topic,
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp,
-        timestamp_type,
-        opaque,
-        key: message.key().filter(|_| fields.key),
-        value: message.value().filter(|_| fields.value),
-        ..Row::new(Kind::Report)
+fn push_reports(batch: &mut Batch, run: &[(rd::Message<'_>, Accepted)], fields: ReportFields) {
+    let mut topic = TopicName::default();
+    let rows = run.iter().map(|(message, accepted)| {
+        let (timestamp, timestamp_type) = message.timestamp();
+        Row {
+            code: message.code(),
+            topic: topic.of(message),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp,
+            timestamp_type,
+            opaque: accepted.opaque,
+            key: message.key().filter(|_| fields.key),
+            value: message.value().filter(|_| fields.value),
+            ..Row::new(Kind::Report)
+        }
     });
+    if fields.headers {
+        for (row, (message, _)) in rows.zip(run) {
+            message.for_each_header(|key, value| batch.push_header(key, value));
+            batch.push(&row);
+        }
+    } else {
+        let rows: SmallVec<[Row<'_>; REPORTS_AT_ONCE]> = rows.collect();
+        batch.push_all(&rows);
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::chan::Queue;
+use crate::chan::{Message, Queue};
 
 /// Where the report of a message goes.
 #[derive(Clone, Default)]
@@ -14,10 +14,29 @@ pub enum Report {
     To(Arc<Queue>),
 }
 
+impl PartialEq for Report {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Client, Self::Client) | (Self::None, Self::None) => true,
+            (Self::To(one), Self::To(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        }
+    }
+}
+
 /// What the core remembers of a message while librdkafka has it.
 pub struct Accepted {
     pub opaque: u64,
     pub report: Report,
+}
+
+impl Accepted {
+    pub fn of(message: &Message<'_>) -> Self {
+        Self {
+            opaque: message.opaque,
+            report: message.report.clone(),
+        }
+    }
 }
 
 /// Slots with generations: a token is good for one message only.
@@ -25,6 +44,7 @@ pub struct Accepted {
 pub struct Slab {
     slots: Vec<Slot>,
     free: Vec<u32>,
+    pending: usize,
 }
 
 struct Slot {
@@ -33,7 +53,19 @@ struct Slot {
 }
 
 impl Slab {
+    /// Messages whose report has not reached its channel.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// So many reports have reached their channels, or will never come.
+    pub fn settle(&mut self, count: usize) {
+        self.pending -= count;
+    }
+
+    /// Remembers a message, which is pending until [`settle`](Self::settle).
     pub fn insert(&mut self, accepted: Accepted) -> u64 {
+        self.pending += 1;
         if let Some(index) = self.free.pop() {
             let slot = &mut self.slots[index as usize];
             slot.accepted = Some(accepted);

@@ -10,6 +10,7 @@ use parking_lot::Mutex;
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_type_t::{RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
 use rdkafka_sys::rd_kafka_vtype_t as VType;
+use smallvec::SmallVec;
 
 use super::{
     Conf, EventKind, List, Message, Queue, c_string, callback, check, error_of, lossy, raw,
@@ -56,6 +57,19 @@ pub struct Outgoing<'a> {
     /// Comes back with the report.
     pub token: u64,
 }
+
+/// One of several messages that are alike but for these.
+#[derive(Clone, Copy)]
+pub struct Plain<'a> {
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    pub token: u64,
+}
+
+/// Most messages in one [`Client::produce_run`].
+pub const RUN_LEN: usize = 64;
+
+const OTHER_CLIENT: Error = Error::fixed(code::ARGUMENT, "the topic belongs to another client");
 
 /// How an assignment changes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,7 +201,7 @@ impl Client {
 
     pub fn produce(&self, topic: Topic, message: Outgoing<'_>) -> Result<()> {
         if topic.client != self.serial {
-            return Err(Error::argument("the topic belongs to another client"));
+            return Err(OTHER_CLIENT);
         }
         if message.has_headers || message.timestamp != 0 {
             return self.produce_full(topic, message);
@@ -212,6 +226,35 @@ impl Client {
             return Err(produce_error(unsafe { raw::rd_kafka_last_error() }));
         }
         Ok(())
+    }
+
+    /// Produces messages of one topic and partition in order, and tells the code
+    /// of each. Once one finds the queue full, so do all after it.
+    pub fn produce_run<'a>(
+        &self,
+        topic: Topic,
+        partition: i32,
+        messages: impl Iterator<Item = Plain<'a>>,
+    ) -> Result<SmallVec<[Code; RUN_LEN]>> {
+        if topic.client != self.serial {
+            return Err(OTHER_CLIENT);
+        }
+        let mut messages: SmallVec<[_; RUN_LEN]> = messages.map(native_message).collect();
+        // SAFETY: the topic is alive, for its client is; the bytes are copied.
+        unsafe {
+            sys::rd_kafka_produce_batch(
+                topic.raw.as_ptr(),
+                partition,
+                sys::RD_KAFKA_MSG_F_COPY,
+                messages.as_mut_ptr(),
+                messages.len() as i32,
+            );
+        }
+        // SAFETY: librdkafka has set each code; read as an integer, since it may
+        // be one that the enum does not have.
+        let code =
+            |m: &sys::rd_kafka_message_t| unsafe { ptr::addr_of!(m.err).cast::<Code>().read() };
+        Ok(messages.iter().map(code).collect())
     }
 
     /// With headers or a timestamp, for which the plain call has no room.
@@ -548,6 +591,22 @@ fn parts(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
     bytes.map_or((ptr::null_mut(), 0), |bytes| {
         (bytes.as_ptr().cast_mut().cast(), bytes.len())
     })
+}
+
+fn native_message(message: Plain<'_>) -> sys::rd_kafka_message_t {
+    let (payload, len) = parts(message.value);
+    let (key, key_len) = parts(message.key);
+    sys::rd_kafka_message_t {
+        err: sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
+        rkt: ptr::null_mut(),
+        partition: 0,
+        payload,
+        len,
+        key,
+        key_len,
+        offset: 0,
+        _private: message.token as *mut c_void,
+    }
 }
 
 fn memory(ptr: *mut c_void, size: usize) -> sys::rd_kafka_vu_s__bindgen_ty_1__bindgen_ty_1 {

@@ -10,7 +10,7 @@ mod mock;
 mod queue;
 mod raw;
 
-pub use client::{Client, CommitWait, LogSink, Outgoing, Rebalance, Topic};
+pub use client::{Client, CommitWait, LogSink, Outgoing, Plain, RUN_LEN, Rebalance, Topic};
 pub use conf::{Conf, properties};
 pub use event::{Event, EventKind};
 pub use list::List;
