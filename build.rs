@@ -1,17 +1,36 @@
-//! Compiles the C part of `src/rd`, and gives the shared library its SONAME.
+//! Compiles the C part of `src/rd`, and gives the shared library its SONAME and allocator.
 
 use std::path::PathBuf;
+
+/// What `src/rd/memory.c` stands in for.
+const WRAPPED: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
 
 fn main() {
     // The number is that of `krs_abi_version()`.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libkafka_rs.so.1");
+    for name in WRAPPED {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--wrap={name}");
+    }
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=src/rd/peek.c");
-    println!("cargo::rerun-if-env-changed=DEP_RDKAFKA_ROOT");
-    let root = std::env::var_os("DEP_RDKAFKA_ROOT").expect("rdkafka-sys says where it built");
+    let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
+    compile("peek", &librdkafka);
+    compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
+}
+
+fn from_dependency(variable: &str) -> PathBuf {
+    println!("cargo::rerun-if-env-changed={variable}");
+    let value = std::env::var_os(variable);
+    value
+        .unwrap_or_else(|| panic!("{variable} is not set by its crate"))
+        .into()
+}
+
+fn compile(name: &str, include: &PathBuf) {
+    let file = format!("src/rd/{name}.c");
+    println!("cargo::rerun-if-changed={file}");
     cc::Build::new()
-        .file("src/rd/peek.c")
-        .include(PathBuf::from(root).join("src"))
-        .warnings(false) // Those headers are librdkafka's.
-        .compile("krs_peek");
+        .file(file)
+        .include(include)
+        .warnings(false) // The headers are not ours.
+        .compile(&format!("krs_{name}"));
 }

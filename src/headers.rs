@@ -16,10 +16,16 @@ pub enum Headers<'a> {
     Packed(&'a [u8]),
     /// Some rows of two columns.
     Columns {
-        key: Column<'a>,
-        value: Column<'a>,
-        rows: Range<usize>,
+        columns: &'a Columns<'a>,
+        rows: Range<u32>,
     },
+}
+
+/// The headers of many messages.
+#[derive(Debug)]
+pub struct Columns<'a> {
+    pub key: Column<'a>,
+    pub value: Column<'a>,
 }
 
 pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
@@ -39,8 +45,8 @@ impl<'a> Headers<'a> {
         Ok(Self::Packed(packed))
     }
 
-    pub fn columns(key: Column<'a>, value: Column<'a>, rows: Range<usize>) -> Self {
-        Self::Columns { key, value, rows }
+    pub fn columns(columns: &'a Columns<'a>, rows: Range<u32>) -> Self {
+        Self::Columns { columns, rows }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -73,9 +79,10 @@ impl<'a> Iterator for Iter<'a> {
                 *packed = rest;
                 Some(header)
             }
-            Headers::Columns { key, value, rows } => {
-                let row = rows.next()?;
-                Some((key.get(row).unwrap_or_default(), value.get(row)))
+            Headers::Columns { columns, rows } => {
+                let row = rows.next()? as usize;
+                let key = columns.key.get(row).unwrap_or_default();
+                Some((key, columns.value.get(row)))
             }
         }
     }

@@ -372,7 +372,7 @@ struct Records<'a> {
     opaque: Option<&'a [u64]>,
     key: Option<Column<'a>>,
     value: Option<Column<'a>>,
-    headers: Option<(&'a [u32], Column<'a>, Column<'a>)>,
+    headers: Option<(&'a [u32], headers::Columns<'a>)>,
     report: Report,
 }
 
@@ -412,7 +412,7 @@ impl<'a> Records<'a> {
     /// As for `decode`.
     unsafe fn decode_headers(
         from: &krs_records,
-    ) -> Result<Option<(&'a [u32], Column<'a>, Column<'a>)>> {
+    ) -> Result<Option<(&'a [u32], headers::Columns<'a>)>> {
         if from.header_start.is_null() {
             return Ok(None);
         }
@@ -425,7 +425,8 @@ impl<'a> Records<'a> {
             let count = start.last().map_or(0, |last| *last as usize);
             let key = Column::decode("records.header_key", from.header_key, count)?;
             let value = Column::decode("records.header_value", from.header_value, count)?;
-            Ok(key.zip(value).map(|(key, value)| (start, key, value)))
+            let columns = key.zip(value);
+            Ok(columns.map(|(key, value)| (start, headers::Columns { key, value })))
         }
     }
 
@@ -471,12 +472,10 @@ impl<'a> Records<'a> {
             partition: self.partition.map_or(KRS_PARTITION_ANY, |all| all[row]),
             key: self.key.and_then(|column| column.get(row)),
             value: self.value.and_then(|column| column.get(row)),
-            headers: self
-                .headers
-                .map_or(Headers::default(), |(start, key, value)| {
-                    let range = start[row] as usize..start[row + 1] as usize;
-                    Headers::columns(key, value, range)
-                }),
+            headers: match &self.headers {
+                None => Headers::default(),
+                Some((start, columns)) => Headers::columns(columns, start[row]..start[row + 1]),
+            },
             timestamp: self.timestamp.map_or(0, |all| all[row]),
             opaque: self.opaque.map_or(0, |all| all[row]),
             report: self.report.clone(),

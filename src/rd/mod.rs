@@ -21,6 +21,8 @@ pub use queue::Queue;
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};
 
+// Linked for `memory.c`.
+use libmimalloc_sys as _;
 use rdkafka_sys as sys;
 
 use crate::error::{Code, Error, Result, code};
