@@ -7,11 +7,13 @@
  *  - Every function that can fail returns a krs_code, 0 on success, and takes as its last argument
  *    a krs_error of the caller, or NULL, which then says why. Nothing else keeps an error.
  *  - A handle (krs_client, krs_topic, krs_chan, krs_mock) is a number: copied freely, never freed,
- *    safe to use at any time and from any thread. A closed one gives KRS_ERR_CLOSED.
+ *    safe to use at any time and from any thread. A closed one gives KRS_ERR_CLOSED, and a
+ *    number that is no handle of that kind KRS_ERR_HANDLE, from every function.
  *  - An object behind a pointer (krs_conf, krs_batch) has one owner, who frees it once, and is used
  *    by one thread at a time.
  *  - A struct of the caller starts with struct_size; the KRS_*_INIT macros set it. New fields are
- *    only ever added at the end, so programs need not be compiled again.
+ *    only ever added at the end, so programs need not be compiled again. A struct without its
+ *    size is refused; a krs_error without it stays unwritten.
  *  - timeout_ms is in milliseconds: 0 = do not wait, -1 = wait for ever.
  *  - Texts are UTF-8. Strings passed in end with NUL; krs_bytes passed out do not.
  *  - The library prints nothing, installs no signal handler, and calls no function of the caller.
@@ -322,7 +324,9 @@ typedef struct krs_batch_view {
     uint32_t topic_count;
     uint32_t reserved;
     // Becomes other than 0 when the receiver should call again soon, although
-    // it has rows left: read it atomically, as often as you like.
+    // it has rows left. Only a consumer's batches ever set it. Another thread
+    // writes it: read it atomically (`__atomic_load_n`, `stdatomic.h`), as often
+    // as you like.
     const uint32_t *attention;
 } krs_batch_view;
 
@@ -466,12 +470,15 @@ krs_code krs_conf_new(uint32_t kind, krs_conf **conf, krs_error *err);
 // Sets a key. Known are all keys of librdkafka (topic-level keys too, as the
 // default for all topics) and these of confluent-kafka-go, with its meaning:
 //
-// - `go.delivery.reports` (producer, `true`): reports go to the events channel;
-//   a message that names a channel of its own has its report there in any case;
+// - `go.delivery.reports` (producer, `true`): reports go to the events channel,
+//   which keeps them until they are received: read it, or set this to false,
+//   or memory grows with every message. A message that names a channel of its
+//   own has its report there in any case;
 // - `go.delivery.report.fields` (producer, `key,value`): what of the message comes
 //   back in its report: `all`, `none`, or a list of `key`, `value`, `headers`;
 // - `go.events.channel.size` (producer 1000000, consumer 1000): capacity of the
-//   events channel. Reports are kept even beyond it, never lost;
+//   events channel. Reports and fatal errors are kept even beyond it, never
+//   lost; other errors and statistics are dropped where there is no room;
 // - `go.produce.channel.size` (producer, 1000000): capacity that the produce
 //   channel of a language with channels of its own has. In C a message is in
 //   librdkafka's queue as soon as it is sent (`queue.buffering.max.messages`);
@@ -555,7 +562,8 @@ krs_code krs_client_events(krs_client client, krs_chan *chan, krs_error *err);
 krs_code krs_client_logs(krs_client client, krs_chan *chan, krs_error *err);
 
 // Writes the client's name, such as `rdkafka#producer-1`, NUL-terminated, to
-// `buffer` of `capacity` bytes, and its length to `*len`.
+// `buffer` of `capacity` bytes, and its length to `*len`, unless that is NULL.
+// With `capacity` 0 it only tells the length.
 //
 // Ownership: copied to the caller's memory.
 // Threads: any.
@@ -595,7 +603,7 @@ krs_code krs_client_fatal(krs_client client, krs_error *err);
 // `KRS_ROW_INIT`.
 //
 // Ownership: `*batch` is the caller's, to be freed with `krs_batch_free()`. The
-// row is valid until the next call with that batch.
+// row is valid until the next call with that batch; a call that fails clears it.
 // Threads: any; a batch is used by one thread at a time.
 // Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT`: no row yet;
 // `KRS_ERR_CLOSED`.
@@ -663,7 +671,8 @@ krs_code krs_producer_send(krs_client client,
 // Threads: any.
 // Errors: `KRS_ERR_QUEUE_FULL`, `KRS_ERR_TIMED_OUT`: no room, and `*done` rows
 // were dealt with; `KRS_ERR_ARGUMENT`: the columns are inconsistent, and no row
-// was sent. Rows that were refused do not make the call fail.
+// was sent. Rows that were refused do not make the call fail; their code says
+// why, `KRS_ERR_CLOSED` for example if the report channel was closed.
 krs_code krs_producer_send_batch(krs_client client,
                                  const krs_records *records,
                                  int32_t timeout_ms,
@@ -673,7 +682,9 @@ krs_code krs_producer_send_batch(krs_client client,
 
 // Adds a header to `buffer`, which has `capacity` bytes of which `*len` are
 // used: start with `*len` 0, add each header, and pass `buffer` and `*len` as
-// `krs_message.headers`. A header takes 8 bytes, its key and its value.
+// `krs_message.headers`. A header takes 8 bytes, its key and its value: the
+// lengths of both as `int32_t` in the machine's byte order (-1 = null value),
+// then the bytes of both, and the next header right after.
 //
 // Ownership: the buffer is the caller's; key and value are copied into it.
 // Threads: one at a time for one buffer.
@@ -707,6 +718,7 @@ krs_code krs_producer_purge(krs_client client, uint32_t flags, krs_error *err);
 // nobody has received yet are not counted.
 //
 // Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` for a consumer.
 krs_code krs_producer_len(krs_client client, size_t *pending, krs_error *err);
 
 /* ---- consumer ------------------------------------------------------------------------------ */
@@ -757,6 +769,7 @@ krs_code krs_consumer_commit(krs_client client,
 //
 // Ownership: the channel is the caller's: `krs_chan_free()` ends it.
 // Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` for NULL.
 krs_code krs_chan_new(size_t capacity, krs_chan *chan, krs_error *err);
 
 // Sends a message: to a produce channel to be produced, to any other channel
@@ -773,9 +786,11 @@ krs_code krs_chan_send(krs_chan chan,
                        int32_t timeout_ms,
                        krs_error *err);
 
-// Receives up to `max` rows: as many as are there, and at least one, for which
-// it waits up to `timeout_ms` (0 = do not wait, -1 = for ever). A closed
-// channel first gives what it holds.
+// Receives up to `max` rows (`KRS_ALL` = as many as one batch takes) and at least
+// one, for which it waits up to `timeout_ms` (0 = do not wait, -1 = for ever).
+// There may be more than it gives: a batch ends at about 16 MiB, and where the
+// channel keeps rows in smaller pieces. To empty a channel, call until
+// `KRS_ERR_WOULD_BLOCK`. A closed channel first gives what it holds.
 //
 // `*batch` is NULL at first, then what the last call left there; its memory is
 // used again. `view` starts as `KRS_BATCH_VIEW_INIT`.
@@ -912,7 +927,8 @@ krs_code krs_mock_topic(krs_mock mock,
                         krs_error *err);
 
 // Writes the value for `bootstrap.servers`, NUL-terminated, to `buffer` of
-// `capacity` bytes, and its length to `*len`.
+// `capacity` bytes, and its length to `*len`, unless that is NULL. With
+// `capacity` 0 it only tells the length.
 //
 // Ownership: copied to the caller's memory.
 // Threads: any.

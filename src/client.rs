@@ -101,12 +101,9 @@ const POLL_ROWS: usize = 1000;
 /// given is stored and events are not kept waiting.
 const POLL_AGE: Duration = Duration::from_millis(20);
 
-/// The next row of `batch`, which is filled again when it is used up; returns
-/// the row's index.
+/// Fills `batch` again, which has no [`next_row`] left, and returns the index of
+/// its first row.
 pub fn poll(chan: Arc<Chan>, batch: &mut Batch, timeout_ms: i32) -> Result<usize> {
-    if let Some(row) = next_row(batch) {
-        return Ok(row);
-    }
     let delivered = batch.delivered();
     batch.give_back(delivered);
     batch.delivery = Delivery::OneByOne(Arc::new(AtomicUsize::new(0)));
@@ -115,7 +112,8 @@ pub fn poll(chan: Arc<Chan>, batch: &mut Batch, timeout_ms: i32) -> Result<usize
     next_row(batch).ok_or_else(Error::would_block)
 }
 
-fn next_row(batch: &Batch) -> Option<usize> {
+/// The next row that may be handed out without a look at its client.
+pub fn next_row(batch: &Batch) -> Option<usize> {
     let Delivery::OneByOne(count) = &batch.delivery else {
         return None;
     };

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 
-use super::batch::{krs_batch, lend, write_row};
+use super::batch::{clear_row, krs_batch, lend, write_row};
 use super::conf::{copy_text, krs_conf, settings};
 use super::decode::{Sized32, out, text, write_sized};
 use super::guard;
@@ -86,7 +86,8 @@ pub unsafe extern "C" fn krs_client_logs(
 }
 
 /// Writes the client's name, such as `rdkafka#producer-1`, NUL-terminated, to
-/// `buffer` of `capacity` bytes, and its length to `*len`.
+/// `buffer` of `capacity` bytes, and its length to `*len`, unless that is NULL.
+/// With `capacity` 0 it only tells the length.
 ///
 /// Ownership: copied to the caller's memory.
 /// Threads: any.
@@ -151,7 +152,7 @@ pub unsafe extern "C" fn krs_client_fatal(client: krs_client, err: *mut krs_erro
 /// `KRS_ROW_INIT`.
 ///
 /// Ownership: `*batch` is the caller's, to be freed with `krs_batch_free()`. The
-/// row is valid until the next call with that batch.
+/// row is valid until the next call with that batch; a call that fails clears it.
 /// Threads: any; a batch is used by one thread at a time.
 /// Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT`: no row yet;
 /// `KRS_ERR_CLOSED`.
@@ -167,6 +168,13 @@ pub unsafe extern "C" fn krs_client_poll(
         // SAFETY: the caller passes places for the batch and the row, and a
         // batch that only this call uses.
         let mut batch = unsafe { lend(batch) }?;
+        if let Some(index) = client::next_row(&batch) {
+            // Also after the client closed: no report is lost.
+            // SAFETY: as above.
+            return unsafe { write_row(&batch, index, row) };
+        }
+        // SAFETY: as above. The row of before is over.
+        unsafe { clear_row(row) }?;
         let events = CLIENTS.get(client.id)?.events;
         let result = client::poll(CHANS.get(events)?, &mut batch, timeout_ms);
         let index = match result {

@@ -68,6 +68,18 @@ pub unsafe fn slice<'a, T>(name: &str, data: *const T, len: usize) -> Result<&'a
 }
 
 /// # Safety
+/// `data` is NULL or points to `len` values that only this call uses.
+pub unsafe fn slice_mut<'a, T>(name: &str, data: *mut T, len: usize) -> Result<&'a mut [T]> {
+    // SAFETY: by the caller's promise; looked at for its checks only.
+    unsafe { slice(name, data.cast_const(), len) }?;
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    // SAFETY: by the caller's promise; size and alignment were checked.
+    Ok(unsafe { std::slice::from_raw_parts_mut(data, len) })
+}
+
+/// # Safety
 /// `place` is NULL or points to a value that only this call uses.
 pub unsafe fn out<'a, T>(name: &str, place: *mut T) -> Result<&'a mut T> {
     // SAFETY: by the caller's promise.

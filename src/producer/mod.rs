@@ -202,26 +202,28 @@ impl Producer {
 
     /// Accepts messages that [run together](Message::runs_with), in order, as many
     /// as there is room for, and tells what came of each.
-    pub fn try_send_run(&self, run: &[Message<'_>]) -> Result<Codes> {
+    pub fn try_send_run(&self, run: &[Message<'_>]) -> Codes {
         self.deliver();
-        let mut codes = self.send_run_once(run)?;
+        let mut codes = self.send_run_once(run);
         if codes.len() < run.len() {
             self.arrivals.waiting.store(true, Ordering::SeqCst);
             self.deliver();
-            codes.extend(self.send_run_once(&run[codes.len()..])?);
+            codes.extend(self.send_run_once(&run[codes.len()..]));
         }
-        Ok(codes)
+        codes
     }
 
-    fn send_run_once(&self, run: &[Message<'_>]) -> Result<Codes> {
-        let [message] = run else {
-            return self.send_several(run);
+    fn send_run_once(&self, run: &[Message<'_>]) -> Codes {
+        let result = match run {
+            [message] => self
+                .send_once(message)
+                .map(|()| Codes::from_elem(code::OK, 1)),
+            _ => self.send_several(run),
         };
-        match self.send_once(message) {
-            Ok(()) => Ok(SmallVec::from_elem(code::OK, 1)),
-            Err(full) if full.code == code::QUEUE_FULL => Ok(SmallVec::new()),
-            Err(closed) if closed.code == code::CLOSED => Err(closed),
-            Err(refused) => Ok(SmallVec::from_elem(refused.code, 1)),
+        match result {
+            Ok(codes) => codes,
+            Err(full) if full.code == code::QUEUE_FULL => Codes::new(),
+            Err(refused) => Codes::from_elem(refused.code, run.len()),
         }
     }
 
@@ -287,7 +289,7 @@ impl Producer {
         let end = u64::try_from(timeout_ms)
             .ok()
             .map(|timeout| Instant::now() + Duration::from_millis(timeout));
-        self.with_native(|_| Ok(()))?;
+        self.still_open()?;
         self.flush_until(end)
     }
 
@@ -357,8 +359,13 @@ impl Producer {
         }
     }
 
+    /// What is only for information is dropped where reports fill the channel.
     fn push_event(&self, row: &Row<'_>) {
-        self.events.push_or_drop(|batch, _| batch.push(row));
+        if row.flags & ROW_FATAL != 0 {
+            self.events.push_reports(1, |batch| batch.push(row));
+        } else {
+            self.events.push_or_drop(|batch, _| batch.push(row));
+        }
     }
 
     fn take_reports(&self, mut event: Event) {
@@ -444,6 +451,10 @@ impl Producer {
     }
 
     // ---- plumbing --------------------------------------------------------
+
+    pub fn still_open(&self) -> Result<()> {
+        self.with_native(|_| Ok(()))
+    }
 
     fn with_native<T>(&self, body: impl FnOnce(&Native) -> Result<T>) -> Result<T> {
         body(self.native.read().as_ref().ok_or(CLOSED)?)
