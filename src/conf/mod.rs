@@ -65,6 +65,8 @@ pub struct Options {
     pub report_fields: ReportFields,
     pub logs: bool,
     pub auto_offset_store: bool,
+    pub application_rebalance: bool,
+    pub held_max_bytes: usize,
     pub max_poll_interval_ms: u64,
 }
 
@@ -89,7 +91,7 @@ impl Conf {
     }
 
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        if name.starts_with("go.") || name == "default.topic.config" {
+        if name.starts_with("go.") || name.starts_with("krs.") || name == "default.topic.config" {
             return self.set_go(name, value);
         }
         let property = self.known(name, value)?;
@@ -153,6 +155,8 @@ impl Conf {
             delivery_reports: self.bool("go.delivery.reports"),
             report_fields: go::parse_fields(self.own_or_default("go.delivery.report.fields"))?,
             logs: self.bool("go.logs.channel.enable"),
+            application_rebalance: self.bool("go.application.rebalance.enable"),
+            held_max_bytes: self.size("krs.held.max.kbytes").saturating_mul(1024),
             auto_offset_store: self.get("enable.auto.offset.store")? == "true",
             max_poll_interval_ms: self.get("max.poll.interval.ms")?.parse().unwrap_or(300_000),
         })

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::decode::{Sized32, bytes, out, sized, slice, slice_mut};
+use super::decode::{Sized32, bytes, optional, out, sized, slice, slice_mut};
 use super::guard;
 use super::objects::{CHANS, CLIENTS, TOPICS};
 use super::types::{
     KRS_MESSAGE_NO_REPORT, KRS_PARTITION_ANY, KRS_PURGE_IN_FLIGHT, KRS_PURGE_QUEUED, krs_bytes,
-    krs_chan, krs_client, krs_code, krs_column, krs_error, krs_message, krs_records,
+    krs_chan, krs_client, krs_code, krs_error, krs_message, krs_records,
 };
 use crate::batch::Column;
 use crate::chan::{self, Chan, Message, Until};
@@ -494,40 +494,5 @@ impl<'a> Records<'a> {
             opaque: self.opaque.map_or(0, |all| all[row]),
             report: self.report.clone(),
         }
-    }
-}
-
-/// # Safety
-/// `data` is NULL or points to `len` values that live as long as `'a`.
-unsafe fn optional<'a, T>(name: &str, data: *const T, len: usize) -> Result<Option<&'a [T]>> {
-    if data.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: by the caller's promise.
-    unsafe { slice(name, data, len) }.map(Some)
-}
-
-impl<'a> Column<'a> {
-    /// `None` for a column that is null in every row.
-    ///
-    /// # Safety
-    /// The column's pointers are NULL or have the sizes that the header asks for.
-    unsafe fn decode(name: &str, from: krs_column, count: usize) -> Result<Option<Self>> {
-        if from.offsets.is_null() {
-            return Ok(None);
-        }
-        // SAFETY: by the caller's promise.
-        let offsets = unsafe { slice(name, from.offsets, count.saturating_add(1)) }?;
-        if !offsets.is_sorted() || offsets[0] < 0 {
-            return Err(Error::argument(format!(
-                "{name}: the offsets do not ascend from 0"
-            )));
-        }
-        let end = offsets.last().map_or(0, |end| *end as usize);
-        // SAFETY: as above; `data` reaches to the last offset.
-        let data = unsafe { slice(name, from.data, end) }?;
-        // SAFETY: as above; one bit a value.
-        let validity = unsafe { optional(name, from.validity, count.div_ceil(8)) }?;
-        Ok(Some(Self::new(offsets, data, validity)))
     }
 }
