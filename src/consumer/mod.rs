@@ -360,6 +360,8 @@ impl Consumer {
                     self.answer(&native, &mut state, &rebalance);
                 }
             }
+            let time = end.saturating_duration_since(Instant::now());
+            result.uncommitted = !self.commit_all(&native, end - time / 4);
             let left = self.leave_group(&native, end);
             result.unfinished = !native.end(end) || !left;
         }
