@@ -22,6 +22,11 @@ BROKER  := target/kafka/broker
 MESSAGES ?= 200000
 BROKERS  ?=
 
+# make FEATURES=oidc,gssapi OPENSSL=system; see Cargo.toml. Give it a CARGO_TARGET_DIR of its own.
+FEATURES ?=
+OPENSSL  ?= vendored
+CHOSEN   := $(if $(filter system,$(OPENSSL)),--no-default-features) $(if $(FEATURES),--features $(FEATURES))
+
 # make install PREFIX=/usr LIBDIR=/usr/lib64 DESTDIR=/tmp/package
 PREFIX     ?= /usr/local
 LIBDIR     ?= $(PREFIX)/lib
@@ -32,12 +37,17 @@ DESTDIR    ?=
 LIMIT_SO := 12000000
 LIMIT_A  := 20000000
 
-.PHONY: build dist install uninstall size examples demo test kafka kafka-stop bench-quick header lint format clean
+.PHONY: build dist install uninstall size examples demo test kafka kafka-stop bench-quick header doc lint format clean
 
 build:
-	@cargo build --release --quiet
+	@cargo build --release --quiet $(CHOSEN)
 	@ln -sf libkafka_rs.so $(OUT)/$(SONAME)
 	@[ $(BUILT) -nt $(LIB) ] || touch $(BUILT)
+
+# A choice may be another than that of what is built.
+ifneq ($(strip $(CHOSEN)),)
+.PHONY: $(BUILT)
+endif
 
 $(BUILT): $(SOURCES)
 	@$(MAKE) --no-print-directory build
@@ -98,6 +108,12 @@ bench-quick: build
 
 header:
 	@KRS_WRITE_HEADER=1 cargo test --release --quiet --test header
+
+# The header as pages for a browser. What lacks documentation is an error.
+doc:
+	@mkdir -p target/doc
+	@doxygen docs/Doxyfile
+	@echo target/doc/c/index.html
 
 lint:
 	cargo fmt --check
