@@ -161,7 +161,7 @@ fn a_program_finds_the_shared_library_with_pkg_config() {
     let program = build_app("app-shared", prefix, &[], &["--cflags", "--libs"]);
     assert!(needed(&program).contains("libkafka_rs.so.1"));
     // Installed where the loader doesn't look by itself.
-    let rpath = format!("-Wl,-rpath,{}", prefix.join("lib").display());
+    let rpath = common::rpath(&prefix.join("lib"));
     let program = build_app("app-rpath", prefix, &[&rpath], &["--cflags", "--libs"]);
     run_app(&program);
 }
@@ -175,7 +175,7 @@ fn a_program_links_the_static_library_with_what_pkg_config_names() {
     run_app(&program);
 
     // Where both are installed, the linker takes the shared one, and may.
-    let rpath = format!("-Wl,-rpath,{}", INSTALLED.prefix.join("lib").display());
+    let rpath = common::rpath(&INSTALLED.prefix.join("lib"));
     run_app(&build_app(
         "app-both",
         &INSTALLED.prefix,

@@ -63,19 +63,32 @@ pub fn compiler(variable: &str, default: &str, standard: &str) -> Command {
     command
 }
 
-/// Links with the shared library, found again at run time by its SONAME.
-fn link(command: &mut Command) {
+/// [`library_dir`], with the library under its SONAME too, by which it is found
+/// at run time.
+pub fn library_dir_with_soname() -> PathBuf {
     let dir = library_dir();
     let soname = dir.join("libkafka_rs.so.1");
     if !soname.exists() {
         // Two tests may try at once; either link is right.
         let _ = std::os::unix::fs::symlink("libkafka_rs.so", &soname);
     }
+    dir
+}
+
+/// Links with the shared library.
+fn link(command: &mut Command) {
+    let dir = library_dir_with_soname();
     command
         .arg("-L")
         .arg(&dir)
         .arg("-lkafka_rs")
-        .arg(format!("-Wl,-rpath,{}", dir.display()));
+        .arg(rpath(&dir));
+}
+
+/// Has a program look in `dir` first: cargo sets `LD_LIBRARY_PATH`, to where an
+/// older library may be, and a program's new-style path comes only after that.
+pub fn rpath(dir: &Path) -> String {
+    format!("-Wl,--disable-new-dtags,-rpath,{}", dir.display())
 }
 
 pub fn must_succeed(command: &mut Command) -> Output {
