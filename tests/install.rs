@@ -174,7 +174,22 @@ fn a_program_links_the_static_library_with_what_pkg_config_names() {
     assert!(!needed.iter().any(|library| library.contains("kafka")));
     run_app(&program);
 
-    // Where both are installed, the linker takes the shared one, and may.
+    // Where both are installed, the archive is chosen by its name.
+    let name = pkg_config(&INSTALLED.prefix, &["--variable=libdir"]).concat() + "/libkafka_rs.a";
+    let cflags = pkg_config(&INSTALLED.prefix, &["--cflags"]);
+    let program = common::root().join("target/install/app-by-name");
+    let mut command = compiler();
+    command
+        .arg(common::root().join("tests/install/app.c"))
+        .args(cflags)
+        .arg(name)
+        .args(["-lm", "-ldl", "-lpthread"])
+        .arg("-o")
+        .arg(&program);
+    common::must_succeed(&mut command);
+    run_app(&program);
+
+    // And if it is not, the linker takes the shared one, and may.
     let rpath = common::rpath(&INSTALLED.prefix.join("lib"));
     run_app(&build_app(
         "app-both",
