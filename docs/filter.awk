@@ -4,7 +4,7 @@ NR == 1 { print "/** @file\n */\n/** @mainpage kafka_rs.h"; next }
 /^\/\* ---- / {
     if (section) print "/** @} */"
     section = $3
-    print "/** @defgroup " section " krs_" section "_*"
+    print "/** @defgroup " section " " section
     print " * @{ */"
     next
 }

@@ -7,6 +7,7 @@ pub mod cluster;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub fn root() -> &'static Path {
@@ -35,7 +36,9 @@ pub fn compile(source: &str) -> PathBuf {
     let program = root().join("target/c").join(stem);
     std::fs::create_dir_all(root().join("target/c")).expect("target can be written");
     // Made beside and moved, for other tests may be running the program.
-    let fresh = program.with_extension(format!("{}", std::process::id()));
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let fresh = program.with_extension(format!("{}-{count}", std::process::id()));
     let mut command = compiler("CC", "cc", "c99");
     command.arg(&source).arg("-o").arg(&fresh).arg("-pthread");
     link(&mut command);
