@@ -111,9 +111,12 @@ static krs_code commit(app_t *app, krs_error *err) {
     do {
         krs_txn_offsets(app->producer, &offsets, group, TRY_MS, err);
     } while (again(err));
-    while (err->code == KRS_OK && krs_txn_commit(app->producer, TRY_MS, err) && again(err)) {
-        err->code = KRS_OK;
+    if (err->code != KRS_OK) {
+        return err->code;
     }
+    do {
+        krs_txn_commit(app->producer, TRY_MS, err);
+    } while (again(err));
     return err->code;
 }
 
@@ -250,8 +253,10 @@ int main(int argc, char **argv) {
         } else {
             status = run(&app);
         }
-        if (krs_client_close(app.consumer, CLOSE_MS, NULL, &err) ||
-            krs_client_close(app.producer, CLOSE_MS, NULL, &err)) {
+        if (krs_client_close(app.consumer, CLOSE_MS, NULL, &err)) {
+            status = failed("close", &err);
+        }
+        if (krs_client_close(app.producer, CLOSE_MS, NULL, &err)) {
             status = failed("close", &err);
         }
     }
