@@ -140,6 +140,14 @@ promises! {
         read_transform_write_is_exact_across_kills,
         a_kill_skips_nothing_undelivered,
     }
+    close {
+        close_keeps_its_deadline_with_healthy_brokers,
+        close_keeps_its_deadline_with_brokers_that_stopped,
+        close_keeps_its_deadline_with_brokers_that_are_gone,
+        closing_ends_the_calls_of_eight_threads,
+        a_thousand_cycles_leave_nothing_behind,
+        a_program_may_end_while_a_client_is_given_back,
+    }
     fork {
         a_child_is_told_and_can_begin_anew,
     }

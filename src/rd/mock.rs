@@ -24,6 +24,9 @@ impl Mock {
         let raw = unsafe { sys::rd_kafka_mock_cluster_new(client.as_ptr(), brokers) };
         let raw = NonNull::new(raw)
             .ok_or_else(|| Error::fixed(code::SYSTEM, "the mock cluster could not start"))?;
+        // A group of a demonstration or test has no members to wait for.
+        // SAFETY: the cluster is alive.
+        unsafe { sys::rd_kafka_mock_group_initial_rebalance_delay_ms(raw.as_ptr(), 0) };
         Ok(Self {
             raw,
             client: Some(client),

@@ -68,10 +68,9 @@ static inline void work_for(long microseconds) {
 /* A name that no other test has. */
 static inline const char *fresh_name(const char *what) {
     static int count;
-    static char names[16][96];
-    char *name = names[count++ % 16];
-    snprintf(name, sizeof names[0], "krs-%s-%ld-%ld-%d", what, (long)time(NULL), (long)getpid(),
-             count);
+    char *name = malloc(96); /* For as long as the test runs. */
+    CHECK(name != NULL, "memory");
+    snprintf(name, 96, "krs-%s-%ld-%ld-%d", what, (long)time(NULL), (long)getpid(), ++count);
     return name;
 }
 

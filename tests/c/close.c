@@ -289,7 +289,7 @@ static void a_thousand_cycles_leave_nothing_behind(void) {
            "memory %ld KiB, then %ld\n",
            CYCLES, threads, entries("/proc/self/task"), descriptors, entries("/proc/self/fd"),
            memory, after);
-    CHECK(entries("/proc/self/task") == threads, "threads are left");
+    CHECK(entries("/proc/self/task") <= threads, "threads are left");
     CHECK(entries("/proc/self/fd") == descriptors, "descriptors are left");
     CHECK(after < memory + 4096, "memory is left");
     end_brokers();
