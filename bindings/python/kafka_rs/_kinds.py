@@ -1,0 +1,17 @@
+"""What a row of the core is; the numbers of the header's KRS_EVENT_* and KRS_ROW_*."""
+
+from __future__ import annotations
+
+ERROR = 3
+COMMIT = 5
+STATS = 6
+
+FATAL = 2
+
+Row = tuple[int, int, int, str | None, int, int, int, int, bytes | None, bytes | None]
+"""kind, flags, code, topic, partition, offset, leader epoch, opaque, key, value"""
+
+
+def text(row: Row) -> str:
+    """The value of a row as text."""
+    return (row[9] or b"").decode("utf-8", "replace")

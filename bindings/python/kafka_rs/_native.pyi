@@ -1,0 +1,160 @@
+from collections.abc import Callable
+from typing import Any, Self
+
+from ._error import KafkaError
+from ._types import Data, DeliveryCallback, HeadersType
+
+def version() -> str: ...
+def librdkafka_version() -> str: ...
+def error_name(code: int) -> str: ...
+def error_text(code: int) -> str: ...
+def conf_get(producer: bool, settings: list[tuple[str, str, bool]], name: str) -> str: ...
+def _forked() -> None: ...
+
+class Message:
+    """A message that was received, or whose delivery is reported."""
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(
+        self,
+        topic: str | None = None,
+        partition: int | None = None,
+        offset: int | None = None,
+        key: Any = None,
+        value: Any = None,
+        headers: HeadersType | None = None,
+        error: KafkaError | None = None,
+        timestamp: tuple[int, int] | None = None,
+        latency: float | None = None,
+        leader_epoch: int | None = None,
+    ) -> None: ...
+    def topic(self) -> str | None:
+        """The topic's name."""
+    def partition(self) -> int | None:
+        """The partition's number."""
+    def offset(self) -> int | None:
+        """The offset."""
+    def key(self) -> bytes | None:
+        """The key, or None."""
+    def value(self) -> bytes | None:
+        """The value, or None. Of an error, its text."""
+    def headers(self) -> HeadersType | None:
+        """The headers, a list of (key, value), or None if there are none."""
+    def error(self) -> KafkaError | None:
+        """None for a message, else what happened."""
+    def timestamp(self) -> tuple[int, int]:
+        """(type, milliseconds since the epoch)."""
+    def latency(self) -> float | None:
+        """Seconds from produce() to the report, in a delivery report."""
+    def leader_epoch(self) -> int | None:
+        """The leader epoch, or None."""
+    def set_topic(self, value: Any) -> None:
+        """Sets what topic() gives."""
+    def set_headers(self, value: HeadersType | None) -> None:
+        """Sets what headers() gives."""
+    def set_key(self, value: Any) -> None:
+        """Sets what key() gives, to any object."""
+    def set_value(self, value: Any) -> None:
+        """Sets what value() gives, to any object."""
+    def set_error(self, value: Any) -> None:
+        """Sets what error() gives."""
+    def __len__(self) -> int: ...
+    def __eq__(self, other: object) -> bool: ...
+
+class ArrowRows:
+    """Messages in columns, as consume_arrow() gives them."""
+
+    @property
+    def errors(self) -> list[Message]:
+        """What came before the messages and is none: errors of partitions, and their ends."""
+    @property
+    def offsets(self) -> memoryview[int]:
+        """Offsets, int64, without a copy."""
+    @property
+    def partitions(self) -> memoryview[int]:
+        """Partitions, int32, without a copy."""
+    @property
+    def timestamps(self) -> memoryview[int]:
+        """Milliseconds since the epoch, int64, -1 = none, without a copy."""
+    def positions(self) -> list[tuple[str, int, int]]:
+        """For each partition the offset after its last row: what to commit."""
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Message: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+class ConsumerCore:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def poll(self, timeout: float = -1) -> Message | None:
+        """The next message, or None if none came within `timeout` seconds (-1 = wait for ever)."""
+    def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
+        """Up to `num_messages` messages."""
+    def consume_arrow(self, max_rows: int = 10_000, timeout: float = -1) -> ArrowRows:
+        """Up to `max_rows` messages as columns."""
+    def wakeup(self) -> None:
+        """Makes a poll(), consume() or iteration that waits, or the next one, return at once."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Message: ...
+    def _open(self, settings: list[tuple[str, str, bool]]) -> str: ...
+    def _subscribe(self, topics: list[str]) -> None: ...
+    def _unsubscribe(self) -> None: ...
+    def _commit(self, timeout: float | None, opaque: int) -> None: ...
+    def _settle(self) -> None: ...
+    def _fd(self) -> int: ...
+    def _left(self) -> int: ...
+    def _close(self, timeout: float) -> bool | None: ...
+    @property
+    def _is_closed(self) -> bool: ...
+
+class ProducerCore:
+    def __init__(self, *args: Any, **kwargs: Any) -> None: ...
+    def produce(
+        self,
+        topic: str,
+        value: Data | None = None,
+        key: Data | None = None,
+        partition: int = -1,
+        callback: DeliveryCallback | None = None,
+        on_delivery: DeliveryCallback | None = None,
+        timestamp: int = 0,
+        headers: HeadersType | None = None,
+    ) -> None:
+        """Sends a message, asynchronously."""
+    def produce_batch(
+        self,
+        topic: str,
+        messages: list[dict[str, Any]],
+        partition: int = -1,
+        callback: DeliveryCallback | None = None,
+        on_delivery: DeliveryCallback | None = None,
+    ) -> int:
+        """Sends messages of one topic with a single call. Returns how many were accepted."""
+    def poll(self, timeout: float = -1) -> int:
+        """Calls back for what has been reported meanwhile."""
+    def flush(self, timeout: float = -1) -> int:
+        """Waits until every message has its outcome. Returns the number of messages that are left."""
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+    def _open(
+        self,
+        settings: list[tuple[str, str, bool]],
+        on_delivery: Callable[..., Any] | None,
+        only_errors: bool,
+    ) -> str: ...
+    def _purge(self, flags: int) -> None: ...
+    def _wait_sent(self, timeout: float) -> None: ...
+    def _fd(self) -> int: ...
+    def _close(self, timeout: float) -> bool | None: ...
+    @property
+    def _is_closed(self) -> bool: ...
+
+class MockCore:
+    def __init__(self, brokers: int = 1) -> None: ...
+    def create_topic(self, name: str, partitions: int = 1, replication_factor: int = 1) -> None:
+        """Makes a topic."""
+    def bootstrap_servers(self) -> str:
+        """The value for `bootstrap.servers`."""
+    def close(self) -> None:
+        """Stops the cluster. Closing again does nothing."""

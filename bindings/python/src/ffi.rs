@@ -1,0 +1,383 @@
+//! The part of `include/kafka_rs.h` that the binding uses, declared again. The header says what each function does;
+//! `tests/test_header.py` compares the structs with it.
+#![allow(unsafe_code, reason = "the declarations of a C header")]
+#![allow(non_camel_case_types, reason = "the names of the header")]
+
+use std::ffi::{c_char, c_int};
+use std::ptr::null;
+
+// Without it the linker would leave out the library whose functions are declared below.
+use kafka_rs as _;
+
+pub type krs_code = i32;
+
+/// An object of which only the address is known.
+#[repr(C)]
+pub struct krs_batch {
+    _private: [u8; 0],
+}
+
+#[repr(C)]
+pub struct krs_conf {
+    _private: [u8; 0],
+}
+
+#[repr(C)]
+pub struct krs_error {
+    pub struct_size: u32,
+    pub code: krs_code,
+    pub flags: u32,
+    pub message_len: u32,
+    pub message: [u8; 496],
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct krs_client {
+    pub id: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct krs_chan {
+    pub id: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct krs_topic {
+    pub id: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct krs_mock {
+    pub id: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct krs_bytes {
+    pub data: *const u8,
+    pub len: usize,
+}
+
+impl krs_bytes {
+    pub const NULL: Self = Self {
+        data: null(),
+        len: 0,
+    };
+
+    /// What it points to must be alive when it is used.
+    pub fn of(bytes: Option<&[u8]>) -> Self {
+        bytes.map_or(Self::NULL, |bytes| Self {
+            data: bytes.as_ptr(),
+            len: bytes.len(),
+        })
+    }
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct krs_column {
+    pub offsets: *const i64,
+    pub data: *const u8,
+    pub validity: *const u8,
+}
+
+impl krs_column {
+    pub const NULL: Self = Self {
+        offsets: null(),
+        data: null(),
+        validity: null(),
+    };
+}
+
+#[repr(C)]
+pub struct krs_close_result {
+    pub struct_size: u32,
+    pub clean: u32,
+    pub purged: u64,
+    pub unknown: u64,
+    pub unfinished: u32,
+    pub reserved: u32,
+}
+
+#[repr(C)]
+pub struct krs_message {
+    pub struct_size: u32,
+    pub flags: u32,
+    pub topic: krs_topic,
+    pub partition: i32,
+    pub reserved: u32,
+    pub key: krs_bytes,
+    pub value: krs_bytes,
+    pub headers: krs_bytes,
+    pub timestamp: i64,
+    pub opaque: u64,
+    pub report: krs_chan,
+}
+
+#[repr(C)]
+pub struct krs_records {
+    pub struct_size: u32,
+    pub flags: u32,
+    pub count: usize,
+    pub topics: *const krs_topic,
+    pub topic_count: usize,
+    pub topic: *const u32,
+    pub partition: *const i32,
+    pub timestamp: *const i64,
+    pub opaque: *const u64,
+    pub key: krs_column,
+    pub value: krs_column,
+    pub header_start: *const u32,
+    pub header_key: krs_column,
+    pub header_value: krs_column,
+    pub report: krs_chan,
+}
+
+#[repr(C)]
+pub struct krs_batch_view {
+    pub struct_size: u32,
+    pub count: u32,
+    pub kind: *const u8,
+    pub flags: *const u8,
+    pub code: *const krs_code,
+    pub topic: *const u32,
+    pub partition: *const i32,
+    pub offset: *const i64,
+    pub timestamp: *const i64,
+    pub timestamp_type: *const u8,
+    pub leader_epoch: *const i32,
+    pub opaque: *const u64,
+    pub key: krs_column,
+    pub value: krs_column,
+    pub header_start: *const u32,
+    pub header_key: krs_column,
+    pub header_value: krs_column,
+    pub topics: krs_column,
+    pub topic_count: u32,
+    pub reserved: u32,
+    pub attention: *const u32,
+}
+
+#[repr(C)]
+pub struct krs_case {
+    pub struct_size: u32,
+    pub op: u32,
+    pub chan: krs_chan,
+    pub message: *const krs_message,
+    pub batch: *mut *mut krs_batch,
+    pub view: *mut krs_batch_view,
+    pub delivered: u32,
+    pub max: u32,
+}
+
+/// A struct of the caller in its initial state: `KRS_..._INIT` of the header.
+macro_rules! zero_but_for_size {
+    ($($name:ident),*) => {$(
+        impl $name {
+            pub fn new() -> Self {
+                // SAFETY: integers and pointers only, for which zero is a valid value.
+                let mut new: Self = unsafe { std::mem::zeroed() };
+                new.struct_size = size_of::<Self>() as u32;
+                new
+            }
+        }
+    )*};
+}
+zero_but_for_size!(
+    krs_error,
+    krs_close_result,
+    krs_message,
+    krs_records,
+    krs_batch_view,
+    krs_case
+);
+
+pub const KRS_ERROR_FATAL: u32 = 1;
+pub const KRS_ERROR_RETRIABLE: u32 = 2;
+pub const KRS_ERROR_TXN_ABORT: u32 = 4;
+
+pub const KRS_PRODUCER: u32 = 1;
+pub const KRS_CONSUMER: u32 = 2;
+pub const KRS_MESSAGE_NO_REPORT: u32 = 1;
+pub const KRS_PARTITION_ANY: i32 = -1;
+
+pub const KRS_EVENT_MESSAGE: u8 = 1;
+pub const KRS_EVENT_REPORT: u8 = 2;
+pub const KRS_EVENT_ERROR: u8 = 3;
+pub const KRS_EVENT_PARTITION_EOF: u8 = 4;
+
+pub const KRS_ROW_MORE: u8 = 1;
+pub const KRS_ROW_FATAL: u8 = 2;
+pub const KRS_NO_TOPIC: u32 = u32::MAX;
+pub const KRS_CASE_RECV: u32 = 2;
+
+pub const KRS_OK: krs_code = 0;
+pub const KRS_ERR_TIMED_OUT: krs_code = -185;
+pub const KRS_ERR_QUEUE_FULL: krs_code = -184;
+pub const KRS_ERR_HANDLE: krs_code = -1000;
+pub const KRS_ERR_CLOSED: krs_code = -1001;
+pub const KRS_ERR_ARGUMENT: krs_code = -1002;
+pub const KRS_ERR_WOULD_BLOCK: krs_code = -1003;
+
+unsafe extern "C" {
+    pub fn krs_version() -> *const c_char;
+    pub fn krs_librdkafka_version() -> *const c_char;
+    pub fn krs_error_name(code: krs_code) -> *const c_char;
+    pub fn krs_error_text(code: krs_code) -> *const c_char;
+
+    pub fn krs_conf_new(kind: u32, conf: *mut *mut krs_conf, err: *mut krs_error) -> krs_code;
+    pub fn krs_conf_set(
+        conf: *mut krs_conf,
+        name: *const c_char,
+        value: *const c_char,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_conf_set_default_topic(
+        conf: *mut krs_conf,
+        name: *const c_char,
+        value: *const c_char,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_conf_get(
+        conf: *const krs_conf,
+        name: *const c_char,
+        buffer: *mut c_char,
+        capacity: usize,
+        len: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_conf_free(conf: *mut krs_conf);
+
+    pub fn krs_client_open(
+        conf: *const krs_conf,
+        client: *mut krs_client,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_client_events(
+        client: krs_client,
+        chan: *mut krs_chan,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_client_logs(
+        client: krs_client,
+        chan: *mut krs_chan,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_client_name(
+        client: krs_client,
+        buffer: *mut c_char,
+        capacity: usize,
+        len: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_client_topic(
+        client: krs_client,
+        name: *const c_char,
+        topic: *mut krs_topic,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_client_close(
+        client: krs_client,
+        timeout_ms: i32,
+        result: *mut krs_close_result,
+        err: *mut krs_error,
+    ) -> krs_code;
+
+    pub fn krs_producer_send(
+        client: krs_client,
+        message: *const krs_message,
+        timeout_ms: i32,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_producer_send_batch(
+        client: krs_client,
+        records: *const krs_records,
+        timeout_ms: i32,
+        codes: *mut krs_code,
+        done: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_headers_add(
+        buffer: *mut u8,
+        capacity: usize,
+        len: *mut usize,
+        key: krs_bytes,
+        value: krs_bytes,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_producer_flush(
+        client: krs_client,
+        timeout_ms: i32,
+        pending: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_producer_purge(client: krs_client, flags: u32, err: *mut krs_error) -> krs_code;
+    pub fn krs_producer_len(
+        client: krs_client,
+        pending: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+
+    pub fn krs_consumer_subscribe(
+        client: krs_client,
+        topics: *const *const c_char,
+        count: usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_unsubscribe(client: krs_client, err: *mut krs_error) -> krs_code;
+    pub fn krs_consumer_commit(
+        client: krs_client,
+        timeout_ms: i32,
+        opaque: u64,
+        err: *mut krs_error,
+    ) -> krs_code;
+
+    pub fn krs_chan_new(capacity: usize, chan: *mut krs_chan, err: *mut krs_error) -> krs_code;
+    pub fn krs_chan_send(
+        chan: krs_chan,
+        message: *const krs_message,
+        timeout_ms: i32,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_chan_recv(
+        chan: krs_chan,
+        batch: *mut *mut krs_batch,
+        delivered: u32,
+        max: u32,
+        timeout_ms: i32,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_chan_select(
+        cases: *const krs_case,
+        count: usize,
+        timeout_ms: i32,
+        chosen: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_chan_fd(chan: krs_chan, fd: *mut c_int, err: *mut krs_error) -> krs_code;
+    pub fn krs_chan_free(chan: krs_chan, err: *mut krs_error) -> krs_code;
+
+    pub fn krs_batch_free(batch: *mut krs_batch);
+
+    pub fn krs_mock_open(brokers: u32, mock: *mut krs_mock, err: *mut krs_error) -> krs_code;
+    pub fn krs_mock_topic(
+        mock: krs_mock,
+        name: *const c_char,
+        partitions: i32,
+        replication: i32,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_mock_bootstrap(
+        mock: krs_mock,
+        buffer: *mut c_char,
+        capacity: usize,
+        len: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_mock_close(mock: krs_mock, err: *mut krs_error) -> krs_code;
+}
