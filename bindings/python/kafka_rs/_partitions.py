@@ -43,8 +43,16 @@ class TopicPartition:
         self._error: KafkaError | None = None
 
     @classmethod
-    def _of(cls, topic: str, partition: int, offset: int, error: KafkaError | None) -> TopicPartition:
-        new = cls(topic, partition, offset)
+    def _of(
+        cls,
+        topic: str,
+        partition: int,
+        offset: int,
+        metadata: str | None,
+        leader_epoch: int,
+        error: KafkaError | None,
+    ) -> TopicPartition:
+        new = cls(topic, partition, offset, metadata, leader_epoch)
         new._error = error
         return new
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from types import TracebackType
 from typing import Any, Self
 
 from . import _kinds, _native
+from ._cluster import ClusterCalls, refresh_token
 from ._conf import Options
+from ._consumer import _TOKEN_WAIT, _no_token, _places
 from ._error import KafkaError, KafkaException
+from ._partitions import TopicPartition
 
 _PURGE_QUEUED = 1
 _PURGE_IN_FLIGHT = 2
 
 
-class Producer(_native.ProducerCore):
+class Producer(ClusterCalls, _native.ProducerCore):
     """Sends messages.
 
     >>> producer = Producer({"bootstrap.servers": "localhost:9092"})
@@ -34,18 +38,34 @@ class Producer(_native.ProducerCore):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._options = Options(args, kwargs, is_producer=True)
+        self._has_token = False
         self._name = self._open(self._options.settings, self._options.on_delivery, self._options.only_errors)
+        if "oauth_cb" in self._options.callbacks:
+            self._wait_for_token()
 
-    def _event(self, rows: list[_kinds.Row]) -> None:
-        """Called for what is no report."""
+    def _wait_for_token(self) -> None:
+        end = time.monotonic() + _TOKEN_WAIT
+        while not self._has_token and time.monotonic() < end:
+            self.poll(end - time.monotonic())
+        if not self._has_token:
+            self._close(0)
+            _no_token()
+
+    def _event(self, rows: list[_kinds.Row]) -> bool:
+        """Called for what is no report; true if a callback was called."""
         kind, flags, code = rows[0][:3]
         if kind == _kinds.STATS:
-            self._options.call("stats_cb", _kinds.text(rows[0]))
-        elif kind == _kinds.ERROR:
+            return self._options.call("stats_cb", _kinds.text(rows[0]))
+        if kind == _kinds.TOKEN_REFRESH:
+            refresh_token(self._client, self._options, _kinds.text(rows[0]))
+            self._has_token = True
+            return True
+        if kind == _kinds.ERROR:
             error = KafkaError(code, _kinds.text(rows[0]), fatal=bool(flags & _kinds.FATAL))
             if error.fatal():
                 raise KafkaException(error)
-            self._options.call("error_cb", error)
+            return self._options.call("error_cb", error)
+        return False
 
     def _log(self, level: int, facility: str, text: str, dropped: int) -> None:
         self._options.log(level, facility, self._name, text, dropped)
@@ -58,6 +78,54 @@ class Producer(_native.ProducerCore):
         flags = (_PURGE_QUEUED if in_queue else 0) | (_PURGE_IN_FLIGHT if in_flight else 0)
         if flags:
             self._purge(flags)
+
+    # ---- transactions ----
+
+    def _txn_timeout(self, timeout: float) -> float:
+        if timeout >= 0:
+            return timeout
+        return int(_native.conf_get(True, self._options.settings, "transaction.timeout.ms")) / 1000
+
+    def init_transactions(self, timeout: float = -1) -> None:
+        """Prepares the producer for transactions, once, before its first message.
+
+        Here and below, ``timeout`` -1 means as long as ``transaction.timeout.ms`` allows, and a KafkaException tells by
+        ``retriable()``, ``txn_requires_abort()`` and ``fatal()`` of its error how to go on.
+        """
+        self._require_transactions()
+        self._txn("init", self._txn_timeout(timeout), [], b"")
+
+    def begin_transaction(self) -> None:
+        """Begins a transaction, to which all messages produced from now on belong."""
+        self._require_transactions()
+        self._begin()
+
+    def commit_transaction(self, timeout: float = -1) -> None:
+        """Commits the transaction, once all of its messages have been delivered; calls back for them."""
+        self._require_transactions()
+        self._txn("commit", self._txn_timeout(timeout), [], b"")
+
+    def abort_transaction(self, timeout: float = -1) -> None:
+        """Takes the transaction back; calls back for messages that were not sent."""
+        self._require_transactions()
+        self._txn("abort", self._txn_timeout(timeout), [], b"")
+
+    def send_offsets_to_transaction(
+        self, positions: list[TopicPartition], group_metadata: bytes, timeout: float = -1
+    ) -> None:
+        """Makes a consumer's offsets part of the transaction.
+
+        ``group_metadata`` comes from Consumer.consumer_group_metadata(), anew for each transaction.
+        """
+        self._require_transactions()
+        self._txn("offsets", self._txn_timeout(timeout), _places(positions), group_metadata)
+
+    def _require_transactions(self) -> None:
+        if not any(name == "transactional.id" for name, _, _ in self._options.settings):
+            reason = "The Transactional API requires transactional.id to be configured"
+            raise KafkaException(KafkaError(KafkaError._NOT_CONFIGURED, reason))
+
+    # ---- the end ----
 
     def close(self, timeout: float = -1) -> bool:
         """Sends what is queued, calls back for it, and closes, within ``timeout`` seconds (-1 = without limit).

@@ -132,20 +132,28 @@ pub fn client_name(client: krs_client) -> Result<String> {
     })
 }
 
-/// A text that the core writes to a buffer, which is enlarged once if need be.
-pub fn read_text(
-    mut read: impl FnMut(*mut c_char, usize, *mut usize, *mut krs_error) -> krs_code,
-) -> Result<String> {
+/// Bytes that the core writes to a buffer, which is enlarged if need be.
+pub fn read_bytes(
+    mut read: impl FnMut(*mut u8, usize, *mut usize, *mut krs_error) -> krs_code,
+) -> Result<Vec<u8>> {
     let mut buffer = vec![0u8; 256];
     loop {
         let mut len = 0;
-        let result = call(|err| read(buffer.as_mut_ptr().cast(), buffer.len(), &mut len, err));
+        let result = call(|err| read(buffer.as_mut_ptr(), buffer.len(), &mut len, err));
         if result.is_err() && len >= buffer.len() {
             buffer.resize(len + 1, 0);
             continue;
         }
         result?;
         buffer.truncate(len);
-        return Ok(String::from_utf8_lossy(&buffer).into_owned());
+        return Ok(buffer);
     }
+}
+
+/// The same for a text.
+pub fn read_text(
+    mut read: impl FnMut(*mut c_char, usize, *mut usize, *mut krs_error) -> krs_code,
+) -> Result<String> {
+    let bytes = read_bytes(|buffer, capacity, len, err| read(buffer.cast(), capacity, len, err))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

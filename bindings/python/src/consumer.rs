@@ -12,14 +12,15 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyTuple};
 
 use crate::arrow::ArrowRows;
-use crate::conf::{self, Handles, Setting, c_string};
+use crate::conf::{self, Handles, Setting, c_string, read_bytes, read_text};
 use crate::error::{Error, Result, call};
 use crate::ffi::{self, krs_chan};
 use crate::fork::Birth;
 use crate::message::Message;
+use crate::partitions::{Partitions, Place, answer, tuples};
 use crate::reader::{Reader, Taken};
 use crate::rows::Rows;
-use crate::wait::Deadline;
+use crate::wait::{Deadline, interruptible};
 
 /// Rows fetched at once for poll().
 const POLL_ROWS: usize = 1000;
@@ -27,6 +28,8 @@ const POLL_ROWS: usize = 1000;
 const CHUNK: Duration = Duration::from_millis(200);
 /// How long one thread waits for another that is in the same consumer, before it looks at signals.
 const GATE: Duration = Duration::from_millis(100);
+/// How long seek() waits for a partition where fetching has not begun; afterwards it is done all the same.
+const SEEK_MS: i32 = 150;
 /// How often log lines are looked for.
 const LOG_EVERY: Duration = Duration::from_millis(50);
 
@@ -176,6 +179,7 @@ impl ConsumerCore {
     fn dispatch(slf: &Bound<'_, Self>, taken: Taken) -> PyResult<Option<Taken>> {
         let py = slf.py();
         let more = taken.rows.flags[taken.row] & ffi::KRS_ROW_MORE != 0;
+        let kind = taken.rows.kind[taken.row];
         let again = Taken {
             rows: Arc::clone(&taken.rows),
             row: taken.row,
@@ -200,6 +204,10 @@ impl ConsumerCore {
         // Even if the callback closed the consumer.
         if let Some(state) = slf.get().state.lock().as_mut() {
             state.events.keep_last(false);
+            if matches!(kind, ffi::KRS_EVENT_ASSIGN | ffi::KRS_EVENT_REVOKE) {
+                // Passed back at once: the core answers what the program did not.
+                let _: Result<()> = state.events.give_back();
+            }
         }
         Ok(result?.is_truthy()?.then_some(again))
     }
@@ -222,12 +230,24 @@ impl ConsumerCore {
 
     /// What was handed out counts as delivered from here on.
     fn settle(&self, py: Python<'_>) -> PyResult<()> {
+        self.with_settled(py, || Ok(()))
+    }
+
+    /// The same, and nobody receives while `work` is done.
+    fn with_settled<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl Fn() -> Result<T> + Send + Sync,
+    ) -> PyResult<T> {
         self.with_state(py, |state| {
             if state.events.keeps() {
-                // In a callback: the event has not been answered, and messages before it are settled.
-                return Ok(());
+                // In a callback: the event has not been answered, and messages before it are settled. Those after it
+                // have to be looked at again.
+                state.events.distrust();
+            } else {
+                state.events.give_back()?;
             }
-            state.events.give_back()
+            work()
         })
     }
 }
@@ -471,26 +491,173 @@ impl ConsumerCore {
 
     fn _unsubscribe(&self, py: Python<'_>) -> PyResult<()> {
         let client = self.handles()?.client;
-        self.settle(py)?;
-        // SAFETY: takes any handle.
-        let left = py.detach(|| call(|err| unsafe { ffi::krs_consumer_unsubscribe(client, err) }));
-        left.map_err(|error| raise(py, &error))
+        self.with_settled(py, || {
+            // SAFETY: takes any handle.
+            call(|err| unsafe { ffi::krs_consumer_unsubscribe(client, err) })
+        })
     }
 
-    /// Commits what was delivered. `timeout` None: the outcome comes as an event with `opaque`.
-    #[pyo3(signature = (timeout, opaque))]
-    fn _commit(&self, py: Python<'_>, timeout: Option<f64>, opaque: u64) -> PyResult<()> {
+    /// Whether rebalances come as events, to be answered with _assign.
+    fn _application_rebalance(&self, py: Python<'_>, enabled: bool) -> PyResult<()> {
+        let client = self.handles()?.client;
+        // SAFETY: takes any handle.
+        call(|err| unsafe { ffi::krs_consumer_application_rebalance(client, enabled.into(), err) })
+            .map_err(|error| raise(py, &error))
+    }
+
+    /// Assigns: `how` is 0 = in place of all, 1 = beside, 2 = no longer.
+    fn _assign(&self, py: Python<'_>, how: u32, places: Vec<Place>) -> PyResult<()> {
+        let client = self.handles()?.client;
+        let partitions = Partitions::of(&places);
+        self.with_settled(py, || {
+            let view = partitions.view();
+            // SAFETY: the partitions are alive.
+            call(|err| unsafe { ffi::krs_consumer_assign(client, how, &view, err) })
+        })
+    }
+
+    /// What is done at once and answered for each partition: `what` is pause, resume, seek, store, position or
+    /// assignment.
+    fn _now<'py>(
+        &self,
+        py: Python<'py>,
+        what: &str,
+        places: Vec<Place>,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        let client = self.handles()?.client;
+        let partitions = Partitions::of(&places);
+        let rows = self.with_settled(py, || {
+            let view = partitions.view();
+            // SAFETY: the partitions are alive; `answer` gives places for batch and view.
+            answer(|batch, out, err| unsafe {
+                match what {
+                    "pause" => ffi::krs_consumer_pause(client, &view, batch, out, err),
+                    "resume" => ffi::krs_consumer_resume(client, &view, batch, out, err),
+                    "seek" => ffi::krs_consumer_seek(client, &view, SEEK_MS, batch, out, err),
+                    "store" => ffi::krs_consumer_store(client, &view, batch, out, err),
+                    "position" => ffi::krs_consumer_position(client, &view, batch, out, err),
+                    _ => ffi::krs_consumer_assignment(client, batch, out, err),
+                }
+            })
+        })?;
+        tuples(py, &rows)
+    }
+
+    /// What asks a broker and is answered for each partition: `what` is committed, offsets_for_times, commit or
+    /// commit_offsets.
+    fn _ask<'py>(
+        &self,
+        py: Python<'py>,
+        what: &str,
+        places: Vec<Place>,
+        timeout: f64,
+    ) -> PyResult<Vec<Bound<'py, PyTuple>>> {
         let client = self.handles()?.client;
         self.settle(py)?;
-        let Some(timeout) = timeout else {
-            // SAFETY: takes any handle.
-            return call(|err| unsafe { ffi::krs_consumer_commit(client, 0, opaque, err) })
-                .map_err(|error| raise(py, &error));
-        };
         let ms = Deadline::after(timeout).all_ms();
-        // SAFETY: takes any handle.
-        py.detach(|| call(|err| unsafe { ffi::krs_consumer_commit(client, ms, opaque, err) }))
-            .map_err(|error| raise(py, &error))
+        let what = what.to_owned();
+        let rows = interruptible(py, move || {
+            let partitions = Partitions::of(&places);
+            let view = partitions.view();
+            // SAFETY: the partitions are alive; `answer` gives places for batch and view.
+            answer(|batch, out, err| unsafe {
+                match what.as_str() {
+                    "committed" => ffi::krs_consumer_committed(client, &view, ms, batch, out, err),
+                    "offsets_for_times" => {
+                        ffi::krs_cluster_offsets_for_times(client, &view, ms, batch, out, err)
+                    }
+                    "commit" => ffi::krs_consumer_commit(client, ms, 0, batch, out, err),
+                    _ => ffi::krs_consumer_commit_offsets(client, &view, ms, 0, batch, out, err),
+                }
+            })
+        })?
+        .map_err(|error| raise(py, &error))?;
+        tuples(py, &rows)
+    }
+
+    /// Commits what was delivered, or `places`; the outcome comes as an event with `opaque`.
+    fn _commit_later(
+        &self,
+        py: Python<'_>,
+        places: Option<Vec<Place>>,
+        opaque: u64,
+    ) -> PyResult<()> {
+        let client = self.handles()?.client;
+        self.settle(py)?;
+        let (batch, out) = (std::ptr::null_mut(), std::ptr::null_mut());
+        let result = match places {
+            None => {
+                // SAFETY: takes any handle, and no batch.
+                call(|err| unsafe { ffi::krs_consumer_commit(client, 0, opaque, batch, out, err) })
+            }
+            Some(places) => {
+                let partitions = Partitions::of(&places);
+                let view = partitions.view();
+                // SAFETY: the partitions are alive; no batch is wanted.
+                call(|err| unsafe {
+                    ffi::krs_consumer_commit_offsets(client, &view, 0, opaque, batch, out, err)
+                })
+            }
+        };
+        result.map_err(|error| raise(py, &error))
+    }
+
+    /// Serves events, and hands no message out, for up to `timeout` seconds or until `done()` is true.
+    fn _serve(slf: &Bound<'_, Self>, timeout: f64, done: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let py = slf.py();
+        let deadline = Deadline::after(timeout);
+        loop {
+            if done.call0()?.is_truthy()? {
+                return Ok(true);
+            }
+            let taken = slf.get().with_state(py, |state| {
+                let events = &mut state.events;
+                if events.peek().is_none() {
+                    events.receive(POLL_ROWS, deadline.slice_ms())?;
+                }
+                match events.peek() {
+                    Some((rows, row)) if what(rows, row) == What::Event => Ok(events.take()),
+                    Some(_) => {
+                        events.give_back()?;
+                        // Messages are there, and an event is not: it will come in a moment.
+                        std::thread::sleep(Duration::from_millis(1));
+                        Ok(None)
+                    }
+                    None => Ok(None),
+                }
+            })?;
+            if let Some(taken) = taken {
+                Self::dispatch(slf, taken)?;
+            } else if deadline.is_over() {
+                return Ok(false);
+            }
+            py.check_signals()?;
+        }
+    }
+
+    fn _member_id(&self, py: Python<'_>) -> PyResult<String> {
+        let client = self.handles()?.client;
+        // SAFETY: the buffer has its capacity.
+        read_text(|buffer, capacity, len, err| unsafe {
+            ffi::krs_consumer_member_id(client, buffer, capacity, len, err)
+        })
+        .map_err(|error| raise(py, &error))
+    }
+
+    /// What a transactional producer needs to know of the group, for send_offsets_to_transaction().
+    fn consumer_group_metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let client = self.handles()?.client;
+        // SAFETY: the buffer has its capacity.
+        let bytes = read_bytes(|buffer, capacity, len, err| unsafe {
+            ffi::krs_consumer_group_metadata(client, buffer, capacity, len, err)
+        })
+        .map_err(|error| raise(py, &error))?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    #[getter]
+    fn _client(&self) -> PyResult<u64> {
+        Ok(self.handles()?.client.id)
     }
 
     /// Tells the core what was delivered.

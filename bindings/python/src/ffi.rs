@@ -138,6 +138,20 @@ pub struct krs_records {
 }
 
 #[repr(C)]
+pub struct krs_partitions {
+    pub struct_size: u32,
+    pub reserved: u32,
+    pub count: usize,
+    pub topics: krs_column,
+    pub topic_count: usize,
+    pub topic: *const u32,
+    pub partition: *const i32,
+    pub offset: *const i64,
+    pub leader_epoch: *const i32,
+    pub metadata: krs_column,
+}
+
+#[repr(C)]
 pub struct krs_batch_view {
     pub struct_size: u32,
     pub count: u32,
@@ -192,6 +206,7 @@ zero_but_for_size!(
     krs_close_result,
     krs_message,
     krs_records,
+    krs_partitions,
     krs_batch_view,
     krs_case
 );
@@ -209,6 +224,8 @@ pub const KRS_EVENT_MESSAGE: u8 = 1;
 pub const KRS_EVENT_REPORT: u8 = 2;
 pub const KRS_EVENT_ERROR: u8 = 3;
 pub const KRS_EVENT_PARTITION_EOF: u8 = 4;
+pub const KRS_EVENT_ASSIGN: u8 = 9;
+pub const KRS_EVENT_REVOKE: u8 = 10;
 
 pub const KRS_ROW_MORE: u8 = 1;
 pub const KRS_ROW_FATAL: u8 = 2;
@@ -280,6 +297,26 @@ unsafe extern "C" {
         topic: *mut krs_topic,
         err: *mut krs_error,
     ) -> krs_code;
+    pub fn krs_client_set_sasl(
+        client: krs_client,
+        user: *const c_char,
+        password: *const c_char,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_client_set_token(
+        client: krs_client,
+        token: *const c_char,
+        lifetime_ms: i64,
+        principal: *const c_char,
+        extensions: *const *const c_char,
+        extension_count: usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_client_token_failed(
+        client: krs_client,
+        reason: *const c_char,
+        err: *mut krs_error,
+    ) -> krs_code;
     pub fn krs_client_close(
         client: krs_client,
         timeout_ms: i32,
@@ -333,8 +370,147 @@ unsafe extern "C" {
         client: krs_client,
         timeout_ms: i32,
         opaque: u64,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
         err: *mut krs_error,
     ) -> krs_code;
+    pub fn krs_consumer_commit_offsets(
+        client: krs_client,
+        offsets: *const krs_partitions,
+        timeout_ms: i32,
+        opaque: u64,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_assignment(
+        client: krs_client,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_application_rebalance(
+        client: krs_client,
+        enabled: u32,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_assign(
+        client: krs_client,
+        how: u32,
+        partitions: *const krs_partitions,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_pause(
+        client: krs_client,
+        partitions: *const krs_partitions,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_resume(
+        client: krs_client,
+        partitions: *const krs_partitions,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_seek(
+        client: krs_client,
+        partitions: *const krs_partitions,
+        timeout_ms: i32,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_position(
+        client: krs_client,
+        partitions: *const krs_partitions,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_committed(
+        client: krs_client,
+        partitions: *const krs_partitions,
+        timeout_ms: i32,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_store(
+        client: krs_client,
+        partitions: *const krs_partitions,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_group_metadata(
+        client: krs_client,
+        buffer: *mut u8,
+        capacity: usize,
+        len: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_consumer_member_id(
+        client: krs_client,
+        buffer: *mut c_char,
+        capacity: usize,
+        len: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+
+    pub fn krs_cluster_offsets_for_times(
+        client: krs_client,
+        times: *const krs_partitions,
+        timeout_ms: i32,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_cluster_watermarks(
+        client: krs_client,
+        topic: *const c_char,
+        partition: i32,
+        timeout_ms: i32,
+        low: *mut i64,
+        high: *mut i64,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_cluster_metadata(
+        client: krs_client,
+        topic: *const c_char,
+        all_topics: u32,
+        timeout_ms: i32,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_cluster_id(
+        client: krs_client,
+        timeout_ms: i32,
+        buffer: *mut c_char,
+        capacity: usize,
+        len: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_cluster_controller_id(
+        client: krs_client,
+        timeout_ms: i32,
+        id: *mut i32,
+        err: *mut krs_error,
+    ) -> krs_code;
+
+    pub fn krs_txn_init(client: krs_client, timeout_ms: i32, err: *mut krs_error) -> krs_code;
+    pub fn krs_txn_begin(client: krs_client, err: *mut krs_error) -> krs_code;
+    pub fn krs_txn_offsets(
+        client: krs_client,
+        offsets: *const krs_partitions,
+        group: krs_bytes,
+        timeout_ms: i32,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_txn_commit(client: krs_client, timeout_ms: i32, err: *mut krs_error) -> krs_code;
+    pub fn krs_txn_abort(client: krs_client, timeout_ms: i32, err: *mut krs_error) -> krs_code;
 
     pub fn krs_chan_new(capacity: usize, chan: *mut krs_chan, err: *mut krs_error) -> krs_code;
     pub fn krs_chan_send(

@@ -5,6 +5,7 @@
 
 mod arrow;
 mod calls;
+mod cluster;
 mod conf;
 mod consumer;
 mod error;
@@ -13,6 +14,7 @@ mod fork;
 mod input;
 mod message;
 mod mock;
+mod partitions;
 mod producer;
 mod reader;
 mod rows;
@@ -26,6 +28,11 @@ mod _native {
 
     #[pymodule_export]
     use crate::arrow::ArrowRows;
+    #[pymodule_export]
+    use crate::cluster::{
+        client_set_sasl, client_set_token, client_token_failed, cluster_identity, cluster_metadata,
+        cluster_watermarks,
+    };
     #[pymodule_export]
     use crate::conf::conf_get;
     #[pymodule_export]

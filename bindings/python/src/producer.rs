@@ -20,6 +20,7 @@ use crate::ffi::{
 use crate::fork::Birth;
 use crate::input::{Data, encode_headers, headers};
 use crate::message::Message;
+use crate::partitions::{Partitions, Place};
 use crate::reader::{Reader, Taken};
 use crate::wait::{Deadline, until};
 
@@ -172,8 +173,7 @@ impl ProducerCore {
                 }
             };
             if taken.rows.kind[taken.row] != ffi::KRS_EVENT_REPORT {
-                served += 1;
-                Self::event(slf, taken)?;
+                served += usize::from(Self::event(slf, taken)?);
                 continue;
             }
             let call = slf.get().calls.lock().take(taken.rows.opaque[taken.row]);
@@ -200,17 +200,18 @@ impl ProducerCore {
         Ok(served)
     }
 
-    fn event(slf: &Bound<'_, Self>, taken: Taken) -> PyResult<()> {
+    /// Gives an event to Python; tells whether a callback was called.
+    fn event(slf: &Bound<'_, Self>, taken: Taken) -> PyResult<bool> {
         let py = slf.py();
         let more = taken.rows.flags[taken.row] & ffi::KRS_ROW_MORE != 0;
         let event = {
             let mut state = slf.get().state.lock();
             let Some(state) = state.as_mut() else {
-                return Ok(());
+                return Ok(false);
             };
             state.event.push(taken);
             if more {
-                return Ok(());
+                return Ok(false);
             }
             std::mem::take(&mut state.event)
         };
@@ -218,8 +219,8 @@ impl ProducerCore {
             .iter()
             .map(|taken| describe(py, &taken.rows, taken.row))
             .collect::<PyResult<Vec<_>>>()?;
-        slf.call_method1(intern!(py, "_event"), (PyList::new(py, rows)?,))?;
-        Ok(())
+        slf.call_method1(intern!(py, "_event"), (PyList::new(py, rows)?,))?
+            .is_truthy()
     }
 
     fn serve_logs(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -597,6 +598,56 @@ impl ProducerCore {
         // SAFETY: takes any handle.
         py.detach(|| call(|err| unsafe { ffi::krs_producer_purge(client, flags, err) }))
             .map_err(|error| raise(py, &error))
+    }
+
+    fn _begin(&self, py: Python<'_>) -> PyResult<()> {
+        let client = self.client()?;
+        // SAFETY: takes any handle.
+        call(|err| unsafe { ffi::krs_txn_begin(client, err) }).map_err(|error| raise(py, &error))
+    }
+
+    /// A call on the transaction that may take a while: `what` is init, commit, abort or offsets. Callbacks are called
+    /// meanwhile.
+    fn _txn(
+        slf: &Bound<'_, Self>,
+        what: &str,
+        timeout: f64,
+        offsets: Vec<Place>,
+        group: &[u8],
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let client = slf.get().client()?;
+        let deadline = Deadline::after(timeout);
+        let partitions = Partitions::of(&offsets);
+        loop {
+            let slice = deadline.slice_ms();
+            let result = py.detach(|| {
+                // SAFETY: partitions and group are alive.
+                call(|err| unsafe {
+                    match what {
+                        "init" => ffi::krs_txn_init(client, slice, err),
+                        "commit" => ffi::krs_txn_commit(client, slice, err),
+                        "abort" => ffi::krs_txn_abort(client, slice, err),
+                        _ => {
+                            let (view, group) = (partitions.view(), krs_bytes::of(Some(group)));
+                            ffi::krs_txn_offsets(client, &view, group, slice, err)
+                        }
+                    }
+                })
+            });
+            Self::dispatch(slf)?;
+            py.check_signals()?;
+            match result {
+                // What was begun goes on when it is called again.
+                Err(error) if error.code == ffi::KRS_ERR_TIMED_OUT && !deadline.is_over() => {}
+                result => return result.map_err(|error| raise(py, &error)),
+            }
+        }
+    }
+
+    #[getter]
+    fn _client(&self) -> PyResult<u64> {
+        Ok(self.client()?.id)
     }
 
     fn __len__(&self) -> PyResult<usize> {

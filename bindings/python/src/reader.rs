@@ -24,6 +24,8 @@ pub struct Reader {
     next: usize,
     /// Rows from here on do not count as delivered yet, although they were handed out.
     kept: Option<usize>,
+    /// Rows that are left may have become stale: the core is asked first.
+    stale: bool,
     received: Instant,
 }
 
@@ -45,6 +47,7 @@ impl Reader {
             rows: None,
             next: 0,
             kept: None,
+            stale: false,
             received: Instant::now(),
         }
     }
@@ -55,7 +58,7 @@ impl Reader {
         let rows = self.rows.as_ref()?;
         let row = self.next;
         // A batch gives at least one row, so that a slow program gets on.
-        if row >= rows.len() || (row > 0 && !self.is_fresh()) {
+        if row >= rows.len() || self.stale || (row > 0 && !self.is_fresh()) {
             return None;
         }
         self.next = row + 1;
@@ -83,7 +86,7 @@ impl Reader {
     ) -> Option<(Arc<Rows>, std::ops::Range<usize>)> {
         let rows = self.rows.as_ref()?;
         let start = self.next;
-        if start >= rows.len() || (start > 0 && !self.is_fresh()) {
+        if start >= rows.len() || self.stale || (start > 0 && !self.is_fresh()) {
             return None;
         }
         let most = rows.len().min(start.saturating_add(max));
@@ -118,6 +121,17 @@ impl Reader {
     /// While `kept`, the row handed out last does not count as delivered.
     pub fn keep_last(&mut self, kept: bool) {
         self.kept = kept.then(|| self.next.saturating_sub(1));
+    }
+
+    /// Something changed that the rows which are left may not know of.
+    pub fn distrust(&mut self) {
+        self.stale = true;
+    }
+
+    /// The row that comes next, if it is here.
+    pub fn peek(&self) -> Option<(&Rows, usize)> {
+        let rows = self.rows.as_ref()?;
+        (self.next < rows.len() && !self.stale).then_some((rows, self.next))
     }
 
     pub fn keeps(&self) -> bool {
@@ -199,6 +213,7 @@ impl Reader {
         self.rows = None;
         self.next = 0;
         self.kept = None;
+        self.stale = false;
         self.view = krs_batch_view::new();
     }
 

@@ -1,7 +1,10 @@
 //! Waiting without the interpreter lock, in slices that Ctrl-C can end.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 
 use crate::error::{Error, Result};
@@ -49,6 +52,29 @@ impl Deadline {
         self.left().map_or(-1, |left| {
             i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(i32::MAX)
         })
+    }
+}
+
+/// Does on a thread of its own what asks a broker and cannot be cut into slices, so that Ctrl-C can end the wait for it.
+pub fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> PyResult<T> {
+    let (done, answer) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("krs-ask".to_owned());
+    thread.spawn(move || {
+        // Nobody listens any more after Ctrl-C.
+        let _ = done.send(work());
+    })?;
+    let answer = Mutex::new(answer);
+    loop {
+        match py.detach(|| answer.lock().recv_timeout(SLICE)) {
+            Ok(result) => return Ok(result),
+            Err(mpsc::RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                return Err(PyRuntimeError::new_err("the thread that asked has died"));
+            }
+        }
     }
 }
 

@@ -8,8 +8,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import kafka_rs
 import pytest
+
+import kafka_rs
 from kafka_rs import Consumer, Message, Producer
 
 REAL = os.environ.get("KRS_TEST_BROKERS", "")

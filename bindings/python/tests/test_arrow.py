@@ -6,6 +6,7 @@ import gc
 from typing import Any
 
 import pytest
+
 from conftest import LIMIT, Cluster, receive
 from kafka_rs import ArrowRows, Consumer, KafkaError
 

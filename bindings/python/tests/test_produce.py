@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import pytest
+
 from conftest import LIMIT, Cluster, receive, until
 from kafka_rs import KafkaError, KafkaException, Message, Producer
 
@@ -119,12 +120,16 @@ def test_callback_wins_over_on_delivery_which_wins_over_the_configuration(mocked
 def test_only_errors_are_told_if_the_program_wants_that(mocked: Cluster) -> None:
     topic = mocked.topic()
     told: list[KafkaError | None] = []
-    producer = mocked.producer(on_delivery=lambda error, _: told.append(error), **{"delivery.report.only.error": True})
+    conf = {"on_delivery": lambda error, _: told.append(error), "delivery.report.only.error": True}
+    producer = mocked.producer(**conf)
     producer.produce(topic, "fine")
     assert producer.flush(LIMIT) == 0
-    producer.produce(topic, "lost", partition=99)
+    assert told == []
+    producer = Producer(NOWHERE | conf)
+    producer.produce(topic, "lost")
+    producer.purge()
     assert producer.flush(LIMIT) == 0
-    assert [error and error.code() for error in told] == [KafkaError._UNKNOWN_PARTITION]
+    assert told == [KafkaError(KafkaError._PURGE_QUEUE)]
 
 
 def test_a_full_queue_is_a_buffer_error_and_purged_messages_are_reported() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 
-import kafka_rs
 import pytest
+
+import kafka_rs
 from kafka_rs import KafkaError, KafkaException, Message, TopicPartition, Uuid, _codes, _native
 
 
