@@ -230,6 +230,7 @@ pub const KRS_EVENT_REVOKE: u8 = 10;
 pub const KRS_ROW_MORE: u8 = 1;
 pub const KRS_ROW_FATAL: u8 = 2;
 pub const KRS_NO_TOPIC: u32 = u32::MAX;
+pub const KRS_ALL: u32 = u32::MAX;
 pub const KRS_CASE_RECV: u32 = 2;
 
 pub const KRS_OK: krs_code = 0;

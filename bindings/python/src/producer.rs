@@ -26,6 +26,8 @@ use crate::wait::{Deadline, until};
 
 /// Reports fetched at once.
 const REPORT_ROWS: usize = 1000;
+/// Shortest time between two attempts at a call that may be repeated.
+const RETRY: Duration = Duration::from_millis(20);
 /// How often log lines are looked for.
 const LOG_EVERY: Duration = Duration::from_millis(50);
 /// Topic names that are recognised by their object, which costs less than by their text.
@@ -621,6 +623,7 @@ impl ProducerCore {
         let partitions = Partitions::of(&offsets);
         loop {
             let slice = deadline.slice_ms();
+            let begun = Instant::now();
             let result = py.detach(|| {
                 // SAFETY: partitions and group are alive.
                 call(|err| unsafe {
@@ -638,8 +641,12 @@ impl ProducerCore {
             Self::dispatch(slf)?;
             py.check_signals()?;
             match result {
-                // What was begun goes on when it is called again.
-                Err(error) if error.code == ffi::KRS_ERR_TIMED_OUT && !deadline.is_over() => {}
+                // What was begun goes on when it is called again, not at once though if it returned at once.
+                Err(error)
+                    if error.flags & ffi::KRS_ERROR_RETRIABLE != 0 && !deadline.is_over() =>
+                {
+                    py.detach(|| std::thread::sleep(RETRY.saturating_sub(begun.elapsed())));
+                }
                 result => return result.map_err(|error| raise(py, &error)),
             }
         }

@@ -172,6 +172,7 @@ impl Reader {
         other.chan = wake.chan;
         other.batch = &mut wake.batch;
         other.view = &mut wake.view;
+        other.delivered = ffi::KRS_ALL;
         other.max = 1;
         let cases = [own, other];
         let mut chosen = cases.len();

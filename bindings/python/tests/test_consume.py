@@ -115,7 +115,7 @@ def test_wakeup_ends_a_wait_at_once(mocked: Cluster) -> None:
     assert consumer.poll(LIMIT) is None
     threading.Timer(0.1, consumer.wakeup).start()
     assert consumer.consume(10, LIMIT) == []
-    assert time.monotonic() - start < 2
+    assert 0.1 <= time.monotonic() - start < 2
 
 
 def test_what_was_delivered_is_committed_and_no_more(cluster: Cluster) -> None:
@@ -358,10 +358,3 @@ def test_log_lines_go_to_logging_or_to_the_logger_given(
     assert lines[0][:2] == (logging.DEBUG, "%s [%s] %s")
     assert not caplog.records
     assert capfd.readouterr().err == ""
-
-
-def test_what_is_not_there_yet_says_so(mocked: Cluster) -> None:
-    consumer = mocked.consumer()
-    with pytest.raises(KafkaException, match="not there yet") as missing:
-        consumer.commit(offsets=[TopicPartition("a", 0, 1)])
-    assert missing.value.args[0] == KafkaError._NOT_IMPLEMENTED

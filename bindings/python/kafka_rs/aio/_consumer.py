@@ -10,8 +10,10 @@ from functools import partial
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from .._cluster import ClusterMetadata
 from .._consumer import Consumer
 from .._native import ArrowRows, Message
+from .._partitions import TopicPartition
 from ._ready import Ready, after, is_over
 
 _T = TypeVar("_T")
@@ -109,17 +111,100 @@ class AIOConsumer:
             if message is not None:
                 return message
 
-    async def subscribe(self, *args: Any, **kwargs: Any) -> None:
-        """See Consumer.subscribe()."""
-        self._consumer.subscribe(*args, **kwargs)
+    async def subscribe(self, topics: list[str], **callbacks: Any) -> None:
+        """See Consumer.subscribe(). Callbacks run on the loop and get this object in place of the Consumer.
+
+        They cannot be coroutine functions, since the rebalance goes on when they return.
+        """
+        wrapped = {name: callback and self._with_self(callback) for name, callback in callbacks.items()}
+        self._consumer.subscribe(topics, **wrapped)
+
+    def _with_self(self, callback: Callable[..., Any]) -> Callable[..., Any]:
+        if inspect.iscoroutinefunction(callback):
+            raise TypeError("a callback of a rebalance cannot be a coroutine function")
+
+        def run(_: Consumer, partitions: list[TopicPartition]) -> None:
+            callback(self, partitions)
+
+        return run if callable(callback) else callback
 
     async def unsubscribe(self) -> None:
         """See Consumer.unsubscribe()."""
-        await self._run(self._consumer.unsubscribe)
+        self._consumer.unsubscribe()
 
-    async def commit(self, *args: Any, **kwargs: Any) -> Any:
+    async def commit(self, *args: Any, **kwargs: Any) -> list[TopicPartition] | None:
         """See Consumer.commit()."""
         return await self._run(self._consumer.commit, *args, **kwargs)
+
+    async def committed(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
+        """See Consumer.committed()."""
+        return await self._run(self._consumer.committed, partitions, timeout)
+
+    async def store_offsets(self, *args: Any, **kwargs: Any) -> None:
+        """See Consumer.store_offsets()."""
+        self._consumer.store_offsets(*args, **kwargs)
+
+    async def position(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """See Consumer.position()."""
+        return self._consumer.position(partitions)
+
+    async def assign(self, partitions: list[TopicPartition]) -> None:
+        """See Consumer.assign()."""
+        await self._run(self._consumer.assign, partitions)
+
+    async def unassign(self) -> None:
+        """See Consumer.unassign()."""
+        await self._run(self._consumer.unassign)
+
+    async def incremental_assign(self, partitions: list[TopicPartition]) -> None:
+        """See Consumer.incremental_assign()."""
+        await self._run(self._consumer.incremental_assign, partitions)
+
+    async def incremental_unassign(self, partitions: list[TopicPartition]) -> None:
+        """See Consumer.incremental_unassign()."""
+        await self._run(self._consumer.incremental_unassign, partitions)
+
+    async def assignment(self) -> list[TopicPartition]:
+        """See Consumer.assignment()."""
+        return self._consumer.assignment()
+
+    async def pause(self, partitions: list[TopicPartition]) -> None:
+        """See Consumer.pause()."""
+        self._consumer.pause(partitions)
+
+    async def resume(self, partitions: list[TopicPartition]) -> None:
+        """See Consumer.resume()."""
+        self._consumer.resume(partitions)
+
+    async def seek(self, partition: TopicPartition) -> None:
+        """See Consumer.seek()."""
+        await self._run(self._consumer.seek, partition)
+
+    async def consumer_group_metadata(self) -> bytes:
+        """See Consumer.consumer_group_metadata()."""
+        return self._consumer.consumer_group_metadata()
+
+    async def memberid(self) -> str | None:
+        """See Consumer.memberid()."""
+        return self._consumer.memberid()
+
+    async def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
+        """See Consumer.list_topics()."""
+        return await self._run(self._consumer.list_topics, topic, timeout)
+
+    async def get_watermark_offsets(
+        self, partition: TopicPartition, timeout: float = -1, cached: bool = False
+    ) -> tuple[int, int]:
+        """See Consumer.get_watermark_offsets()."""
+        return await self._run(self._consumer.get_watermark_offsets, partition, timeout, cached)
+
+    async def offsets_for_times(self, partitions: list[TopicPartition], timeout: float = -1) -> list[TopicPartition]:
+        """See Consumer.offsets_for_times()."""
+        return await self._run(self._consumer.offsets_for_times, partitions, timeout)
+
+    async def set_sasl_credentials(self, username: str, password: str) -> None:
+        """See Consumer.set_sasl_credentials()."""
+        self._consumer.set_sasl_credentials(username, password)
 
     async def close(self, timeout: float = -1) -> bool:
         """See Consumer.close(). Whoever waits in this consumer returns."""

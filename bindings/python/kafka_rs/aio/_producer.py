@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
+from .._cluster import ClusterMetadata
 from .._error import KafkaError, KafkaException
 from .._native import Message
+from .._partitions import TopicPartition
 from .._producer import Producer
 from .._types import Data, DeliveryCallback, HeadersType
 from ._ready import Ready, after, is_over
@@ -153,6 +156,42 @@ class AIOProducer:
     async def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
         """See Producer.purge()."""
         self._producer.purge(in_queue, in_flight, blocking)
+
+    async def _transact(self, function: Callable[..., None], *args: Any) -> None:
+        # Reports that come meanwhile find their way to the loop.
+        await asyncio.get_running_loop().run_in_executor(self._executor, partial(function, *args))
+        await asyncio.sleep(0)
+
+    async def init_transactions(self, timeout: float = -1) -> None:
+        """See Producer.init_transactions()."""
+        await self._transact(self._producer.init_transactions, timeout)
+
+    async def begin_transaction(self) -> None:
+        """See Producer.begin_transaction()."""
+        self._producer.begin_transaction()
+
+    async def commit_transaction(self, timeout: float = -1) -> None:
+        """See Producer.commit_transaction()."""
+        await self._transact(self._producer.commit_transaction, timeout)
+
+    async def abort_transaction(self, timeout: float = -1) -> None:
+        """See Producer.abort_transaction()."""
+        await self._transact(self._producer.abort_transaction, timeout)
+
+    async def send_offsets_to_transaction(
+        self, positions: list[TopicPartition], group_metadata: bytes, timeout: float = -1
+    ) -> None:
+        """See Producer.send_offsets_to_transaction()."""
+        await self._transact(self._producer.send_offsets_to_transaction, positions, group_metadata, timeout)
+
+    async def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
+        """See Producer.list_topics()."""
+        call = partial(self._producer.list_topics, topic, timeout)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    async def set_sasl_credentials(self, username: str, password: str) -> None:
+        """See Producer.set_sasl_credentials()."""
+        self._producer.set_sasl_credentials(username, password)
 
     async def close(self, timeout: float = -1) -> bool:
         """Sends what is queued, and closes. Every future is done afterwards. Returns whether all went well."""
