@@ -41,19 +41,27 @@ def consumer(package: Any, args: argparse.Namespace, **conf: Any) -> Any:
 
 def poll(package: Any, args: argparse.Namespace) -> None:
     made = consumer(package, args)
-    start(), count_to(args.messages, lambda: read_one(made.poll(5.0)))
+    start()
+    count = 0
+    while count < args.messages:
+        message = made.poll(5.0)
+        if message is None or message.error() is not None:
+            continue
+        message.value()
+        count += 1
     made.close()
-
-
-def read_one(message: Any) -> int:
-    if message is None or message.error() is not None:
-        return 0
-    return 1 if message.value() else 0
 
 
 def consume(package: Any, args: argparse.Namespace) -> None:
     made = consumer(package, args)
-    start(), count_to(args.messages, lambda: sum(map(read_one, made.consume(500, 5.0))))
+    start()
+    count = 0
+    while count < args.messages:
+        for message in made.consume(500, 5.0):
+            if message.error() is not None:
+                continue
+            message.value()
+            count += 1
     made.close()
 
 
@@ -61,18 +69,11 @@ def arrow(package: Any, args: argparse.Namespace) -> None:
     import pyarrow
 
     made = consumer(package, args)
-
-    def read() -> int:
-        return int(pyarrow.record_batch(made.consume_arrow(10_000, 5.0)).num_rows)
-
-    start(), count_to(args.messages, read)
-    made.close()
-
-
-def count_to(messages: int, step: Callable[[], int]) -> None:
+    start()
     count = 0
-    while count < messages:
-        count += step()
+    while count < args.messages:
+        count += pyarrow.record_batch(made.consume_arrow(10_000, 5.0)).num_rows
+    made.close()
 
 
 def produce(package: Any, args: argparse.Namespace, told: Any = None) -> None:
@@ -134,7 +135,11 @@ def aio_consume(package: Any, args: argparse.Namespace) -> None:
         start()
         count = 0
         while count < args.messages:
-            count += read_one(await made.poll(5.0))
+            message = await made.poll(5.0)
+            if message is None or message.error() is not None:
+                continue
+            message.value()
+            count += 1
         await made.close()
 
     asyncio.run(main())
@@ -194,8 +199,8 @@ def measure(package: str, way: str, args: argparse.Namespace) -> dict[str, float
     messages = args.messages
     if package == "confluent_kafka":
         messages //= SLOW.get(way, 1)
-    command = [sys.executable, __file__, args.servers, "--child", package, "--topic", args.topic]
-    command += ["--messages", str(messages), *(["--backoff"] if args.backoff else []), way]
+    command = [sys.executable, __file__, args.servers, way, "--child", package]
+    command += ["--topic", args.topic, "--messages", str(messages), *(["--backoff"] if args.backoff else [])]
     done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=600)
     result: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return result

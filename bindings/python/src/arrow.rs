@@ -177,7 +177,7 @@ impl<'a> Plan<'a> {
     }
 
     fn variable(rows: &'a Arc<Rows>, range: Range<usize>, column: &Column) -> ArrowArray {
-        let validity = column.validity.as_ref();
+        let validity = column.validity();
         let mut plan = Self::new(
             rows,
             range,
@@ -385,7 +385,7 @@ pub struct ArrowRows {
 impl ArrowRows {
     pub fn new(rows: Arc<Rows>, range: Range<usize>, errors: Py<PyList>) -> Self {
         Self {
-            rows: complete(rows),
+            rows,
             range,
             errors,
         }
@@ -400,26 +400,6 @@ impl ArrowRows {
         let view = Bound::new(py, view)?;
         Ok(pyo3::types::PyMemoryView::from(view.as_any())?.into_any())
     }
-}
-
-/// Rows without any row have no offsets, which Arrow wants all the same.
-fn complete(rows: Arc<Rows>) -> Arc<Rows> {
-    if !rows.header_start.is_empty() {
-        return rows;
-    }
-    let one = || Column {
-        offsets: vec![0],
-        ..Column::default()
-    };
-    Arc::new(Rows {
-        key: one(),
-        value: one(),
-        header_key: one(),
-        header_value: one(),
-        topics: one(),
-        header_start: vec![0],
-        ..Rows::default()
-    })
 }
 
 #[pymethods]

@@ -420,7 +420,7 @@ impl ConsumerCore {
         let errors = PyList::empty(py);
         let is_plain = |rows: &Rows, row: usize| rows.kind[row] == ffi::KRS_EVENT_MESSAGE;
         if max_rows == 0 {
-            return Ok(ArrowRows::new(Arc::default(), 0..0, errors.unbind()));
+            return Ok(ArrowRows::new(Rows::empty(), 0..0, errors.unbind()));
         }
         let mut found = None;
         loop {
@@ -445,7 +445,7 @@ impl ConsumerCore {
                 break;
             }
         }
-        let (rows, range) = found.unwrap_or_default();
+        let (rows, range) = found.unwrap_or_else(|| (Rows::empty(), 0..0));
         Ok(ArrowRows::new(rows, range, errors.unbind()))
     }
 

@@ -4,7 +4,9 @@
 use std::ptr::null_mut;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use rustix::time::{ClockId, clock_gettime};
 
 use crate::error::{Error, Result, call};
 use crate::ffi::{self, krs_batch, krs_batch_view, krs_case, krs_chan};
@@ -13,6 +15,15 @@ use crate::rows::Rows;
 /// After this time the core is called again although rows are left, so that it stores what was delivered.
 const FRESH: Duration = Duration::from_millis(20);
 
+/// As many copies as are in use at once by a program that goes from one list of messages to the next.
+const POOL: usize = 3;
+
+/// The time, to a few milliseconds: looked at for every row, so it has to be cheap.
+fn coarse_now() -> Duration {
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+}
+
 pub struct Reader {
     chan: krs_chan,
     /// What the core lent us: its memory and the positions behind its rows.
@@ -20,13 +31,15 @@ pub struct Reader {
     view: krs_batch_view,
     /// A copy of its rows.
     rows: Option<Arc<Rows>>,
+    /// Copies of earlier ones, whose memory is used again once no message needs it.
+    pool: Vec<Arc<Rows>>,
     /// Rows of it that were handed out.
     next: usize,
     /// Rows from here on do not count as delivered yet, although they were handed out.
     kept: Option<usize>,
     /// Rows that are left may have become stale: the core is asked first.
     stale: bool,
-    received: Instant,
+    received: Duration,
 }
 
 // SAFETY: the batch belongs to the reader alone, and may be used by one thread after the other.
@@ -45,10 +58,11 @@ impl Reader {
             batch: null_mut(),
             view: krs_batch_view::new(),
             rows: None,
+            pool: Vec::new(),
             next: 0,
             kept: None,
             stale: false,
-            received: Instant::now(),
+            received: coarse_now(),
         }
     }
 
@@ -98,7 +112,7 @@ impl Reader {
     }
 
     fn is_fresh(&self) -> bool {
-        self.attention() == 0 && self.received.elapsed() < FRESH
+        self.attention() == 0 && coarse_now() - self.received < FRESH
     }
 
     fn attention(&self) -> u32 {
@@ -189,14 +203,29 @@ impl Reader {
     fn filled(&mut self, result: Result<()>) -> Result<bool> {
         match result {
             Ok(()) => {
-                // SAFETY: the core just filled the view.
-                self.rows = Some(unsafe { Rows::copy(&self.view) });
-                self.received = Instant::now();
+                let mut rows = self.unused();
+                match Arc::get_mut(&mut rows) {
+                    // SAFETY: the core just filled the view.
+                    Some(own) => unsafe { own.fill(&self.view) },
+                    // SAFETY: as above.
+                    None => rows = unsafe { Rows::copy(&self.view) },
+                }
+                self.rows = Some(rows);
+                self.received = coarse_now();
                 Ok(true)
             }
             Err(error) if error.is_no_row_yet() => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Memory for rows that nobody needs any more.
+    fn unused(&mut self) -> Arc<Rows> {
+        let free = self
+            .pool
+            .iter()
+            .position(|rows| Arc::strong_count(rows) == 1);
+        free.map_or_else(Arc::default, |index| self.pool.swap_remove(index))
     }
 
     /// Tells the core what was delivered; the rest comes again.
@@ -211,7 +240,12 @@ impl Reader {
     }
 
     fn forget(&mut self) {
-        self.rows = None;
+        if let Some(rows) = self.rows.take() {
+            if self.pool.len() == POOL {
+                self.pool.remove(0);
+            }
+            self.pool.push(rows);
+        }
         self.next = 0;
         self.kept = None;
         self.stale = false;
