@@ -15,7 +15,7 @@ BROKER  := target/kafka/broker
 MESSAGES ?= 200000
 BROKERS  ?=
 
-.PHONY: build examples demo test kafka kafka-stop bench-quick header lint format clean
+.PHONY: build examples demo test test-python wheel kafka kafka-stop bench-quick header lint format clean
 
 build:
 	@cargo build --release --quiet
@@ -34,6 +34,16 @@ demo: build target/c/demo
 
 test:
 	@tests/run
+
+test-python:
+	@bindings/python/tests/run
+
+# A Python wheel in dist/, with all of the library inside.
+wheel:
+	@python3 -m venv target/wheel
+	@target/wheel/bin/pip install --quiet 'maturin>=1.7,<2'
+	@cd bindings/python && ../../target/wheel/bin/maturin build --quiet --release --out ../../dist
+	@ls dist/*.whl
 
 # A real Kafka for a person: prints its bootstrap servers, and runs until kafka-stop.
 kafka:

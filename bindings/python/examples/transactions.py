@@ -38,7 +38,7 @@ def main() -> None:
     }
     with (
         Producer({"bootstrap.servers": servers, "transactional.id": f"copy-{source}"}) as producer,
-        Consumer(conf) as consumer,
+        Consumer(conf, **{"enable.auto.commit": False}) as consumer,
     ):
         producer.init_transactions(30)
         consumer.subscribe([source])

@@ -100,7 +100,7 @@ pub struct krs_close_result {
     pub purged: u64,
     pub unknown: u64,
     pub unfinished: u32,
-    pub reserved: u32,
+    pub uncommitted: u32,
 }
 
 #[repr(C)]
