@@ -10,9 +10,20 @@ from __future__ import annotations
 import os as _os
 
 from . import _native
+from ._constants import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE
 from ._consumer import Consumer
 from ._error import KafkaError, KafkaException
 from ._mock import MockCluster
+from ._model import (
+    ConsumerGroupState,
+    ConsumerGroupTopicPartitions,
+    ConsumerGroupType,
+    ElectionType,
+    IsolationLevel,
+    Node,
+    TopicCollection,
+    TopicPartitionInfo,
+)
 from ._native import ArrowRows, Message
 from ._partitioners import consistent, fnv1a, murmur2
 from ._partitions import (
@@ -35,6 +46,14 @@ __all__ = [
     "TIMESTAMP_LOG_APPEND_TIME",
     "TIMESTAMP_NOT_AVAILABLE",
     "ArrowRows",
+    "TopicPartitionInfo",
+    "TopicCollection",
+    "Node",
+    "IsolationLevel",
+    "ElectionType",
+    "ConsumerGroupType",
+    "ConsumerGroupTopicPartitions",
+    "ConsumerGroupState",
     "Consumer",
     "DeserializingConsumer",
     "KafkaError",
@@ -54,10 +73,6 @@ __all__ = [
 ]
 
 __version__ = _native.version()
-
-TIMESTAMP_NOT_AVAILABLE = 0
-TIMESTAMP_CREATE_TIME = 1
-TIMESTAMP_LOG_APPEND_TIME = 2
 
 
 def version() -> str:

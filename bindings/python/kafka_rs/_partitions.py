@@ -5,13 +5,12 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from ._constants import OFFSET_BEGINNING, OFFSET_END, OFFSET_INVALID, OFFSET_STORED
+
 if TYPE_CHECKING:
     from ._error import KafkaError
 
-OFFSET_BEGINNING = -2
-OFFSET_END = -1
-OFFSET_STORED = -1000
-OFFSET_INVALID = -1001
+__all__ = ["OFFSET_BEGINNING", "OFFSET_END", "OFFSET_INVALID", "OFFSET_STORED", "TopicPartition", "Uuid"]
 
 
 class TopicPartition:

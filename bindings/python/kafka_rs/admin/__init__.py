@@ -1,5 +1,15 @@
-"""What list_topics() gives. The admin client is not there yet."""
+"""What is known of a cluster, and topics to be made."""
 
 from .._cluster import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
+from ._client import AdminClient
+from ._topics import NewPartitions, NewTopic
 
-__all__ = ["BrokerMetadata", "ClusterMetadata", "PartitionMetadata", "TopicMetadata"]
+__all__ = [
+    "AdminClient",
+    "BrokerMetadata",
+    "ClusterMetadata",
+    "NewPartitions",
+    "NewTopic",
+    "PartitionMetadata",
+    "TopicMetadata",
+]
