@@ -183,6 +183,10 @@
 // `krs_case.op`: receive into `batch` and `view`.
 #define KRS_CASE_RECV 2
 
+// The `krs_abi_version()` that this header belongs to. A program that finds the
+// library at run time compares the two before it calls anything else.
+#define KRS_ABI_VERSION 1
+
 // The memory that holds received rows. Made by the first receive, used again
 // by each next one, freed with `krs_batch_free()`. It may outlive its client.
 typedef struct krs_batch krs_batch;
