@@ -24,7 +24,7 @@ from ._model import (
     TopicCollection,
     TopicPartitionInfo,
 )
-from ._native import ArrowRows, Message
+from ._native import ArrowRows, Channel, ChannelClosed, Message, select
 from ._partitioners import consistent, fnv1a, murmur2
 from ._partitions import (
     OFFSET_BEGINNING,
@@ -46,6 +46,8 @@ __all__ = [
     "TIMESTAMP_LOG_APPEND_TIME",
     "TIMESTAMP_NOT_AVAILABLE",
     "ArrowRows",
+    "Channel",
+    "ChannelClosed",
     "TopicPartitionInfo",
     "TopicCollection",
     "Node",
@@ -69,6 +71,7 @@ __all__ = [
     "fnv1a",
     "libversion",
     "murmur2",
+    "select",
     "version",
 ]
 

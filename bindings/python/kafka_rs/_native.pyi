@@ -99,6 +99,33 @@ class ArrowRows:
     def __arrow_c_array__(self, requested_schema: object | None = None) -> tuple[object, object]: ...
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
 
+class ChannelClosed(Exception):
+    """The channel is closed, and empty if it was to be received from."""
+
+class Channel:
+    """A bounded queue between threads, as Go has it."""
+
+    def __init__(self, capacity: int = 0) -> None: ...
+    def send(
+        self,
+        value: Data | None,
+        key: Data | None = None,
+        headers: HeadersType | None = None,
+        timeout: float = -1,
+    ) -> None:
+        """Sends a value, waiting up to `timeout` seconds for room (-1 = for ever)."""
+    def recv(self, timeout: float = -1) -> Message:
+        """Receives a value, as a Message, waiting up to `timeout` seconds (-1 = for ever)."""
+    def close(self) -> None:
+        """No more is sent; receivers get what is left, and then ChannelClosed."""
+    def __iter__(self) -> Self: ...
+    def __next__(self) -> Message: ...
+    def __len__(self) -> int: ...
+    def __bool__(self) -> bool: ...
+
+def select(*cases: Channel | tuple[Channel, Data | None], timeout: float = -1) -> tuple[int, Message | None]:
+    """Does the first of several cases that is ready, or one of them at random if several are."""
+
 class ConsumerCore:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     def poll(self, timeout: float = -1) -> Message | None:

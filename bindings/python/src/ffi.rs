@@ -231,6 +231,7 @@ pub const KRS_ROW_MORE: u8 = 1;
 pub const KRS_ROW_FATAL: u8 = 2;
 pub const KRS_NO_TOPIC: u32 = u32::MAX;
 pub const KRS_ALL: u32 = u32::MAX;
+pub const KRS_CASE_SEND: u32 = 1;
 pub const KRS_CASE_RECV: u32 = 2;
 
 pub const KRS_OK: krs_code = 0;
@@ -537,6 +538,13 @@ unsafe extern "C" {
         err: *mut krs_error,
     ) -> krs_code;
     pub fn krs_chan_fd(chan: krs_chan, fd: *mut c_int, err: *mut krs_error) -> krs_code;
+    pub fn krs_chan_close(chan: krs_chan, err: *mut krs_error) -> krs_code;
+    pub fn krs_chan_len(
+        chan: krs_chan,
+        len: *mut usize,
+        capacity: *mut usize,
+        err: *mut krs_error,
+    ) -> krs_code;
     pub fn krs_chan_free(chan: krs_chan, err: *mut krs_error) -> krs_code;
 
     pub fn krs_batch_free(batch: *mut krs_batch);

@@ -5,6 +5,7 @@
 
 mod arrow;
 mod calls;
+mod chan;
 mod cluster;
 mod conf;
 mod consumer;
@@ -28,6 +29,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::arrow::ArrowRows;
+    #[pymodule_export]
+    use crate::chan::{Channel, ChannelClosed, select};
     #[pymodule_export]
     use crate::cluster::{
         client_set_sasl, client_set_token, client_token_failed, cluster_identity, cluster_metadata,
