@@ -76,12 +76,13 @@ def arrow(package: Any, args: argparse.Namespace) -> None:
     made.close()
 
 
-def produce(package: Any, args: argparse.Namespace, told: Any = None) -> None:
+def produce(package: Any, args: argparse.Namespace, told: Any = None, **conf: Any) -> None:
     made = package.Producer(
         {
             "bootstrap.servers": args.servers,
             "linger.ms": 5,
             "queue.buffering.max.messages": 500_000,
+            **conf,
         }
     )
     start()
@@ -106,6 +107,19 @@ def produce_reports(package: Any, args: argparse.Namespace) -> None:
         count += 1
 
     produce(package, args, told)
+    assert count == args.messages
+
+
+def produce_lists(package: Any, args: argparse.Namespace) -> None:
+    count = 0
+
+    def told(messages: Any) -> None:
+        nonlocal count
+        for message in messages:
+            assert message.error() is None
+            count += 1
+
+    produce(package, args, on_delivery_batch=told)
     assert count == args.messages
 
 
@@ -177,11 +191,11 @@ def raw_fill(package: Any, args: argparse.Namespace) -> None:
 
 WAYS: dict[str, Callable[[Any, argparse.Namespace], None]] = {
     way.__name__: way
-    for way in (poll, consume, arrow, produce, produce_reports, produce_batch, aio_consume, aio_produce)
+    for way in (poll, consume, arrow, produce, produce_reports, produce_lists, produce_batch, aio_consume, aio_produce)
 }
 # What the peer does so slowly that fewer messages tell as much.
 SLOW = {"aio_consume": 100, "aio_produce": 10}
-ONLY_OURS = {"arrow": "consume"}
+ONLY_OURS = {"arrow": "consume", "produce_lists": "produce_reports"}
 began = (0.0, 0.0)
 
 

@@ -36,6 +36,7 @@ class Options:
                 self.callbacks[name] = _callable(name, conf.pop(name))
         self.logger = conf.pop("logger", None)
         self.on_delivery: Callable[..., Any] | None = None
+        self.on_reports: Callable[..., Any] | None = None
         self.only_errors = False
         if is_producer:
             self._take_delivery(conf)
@@ -47,6 +48,10 @@ class Options:
             self.on_delivery = conf.pop("on_delivery")
             if not callable(self.on_delivery):
                 raise KafkaException(KafkaError(KafkaError._INVALID_ARG, "on_delivery requires a callable object"))
+        if "on_delivery_batch" in conf:
+            self.on_reports = _callable("on_delivery_batch", conf.pop("on_delivery_batch"))
+            if self.on_delivery is not None:
+                raise ValueError("on_delivery and on_delivery_batch are mutually exclusive")
         if "delivery.report.only.error" in conf:
             value = conf.pop("delivery.report.only.error")
             if not isinstance(value, bool):

@@ -192,6 +192,7 @@ class ProducerCore:
         self,
         settings: list[tuple[str, str, bool]],
         on_delivery: Callable[..., Any] | None,
+        on_reports: Callable[..., Any] | None,
         only_errors: bool,
     ) -> str: ...
     def _purge(self, flags: int) -> None: ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import Future
 from types import TracebackType
 from typing import Any, Self
 
@@ -11,7 +12,9 @@ from ._cluster import ClusterCalls, refresh_token
 from ._conf import Options
 from ._consumer import _TOKEN_WAIT, _no_token, _places
 from ._error import KafkaError, KafkaException
+from ._native import Message
 from ._partitions import TopicPartition
+from ._types import Data, HeadersType
 
 _PURGE_QUEUED = 1
 _PURGE_IN_FLIGHT = 2
@@ -31,15 +34,17 @@ class Producer(ClusterCalls, _native.ProducerCore):
     thread may call any method. Close it, or use it as a context manager: closing sends what is queued.
 
     The configuration is a dict, or keywords, or both. Beside librdkafka's keys it takes ``on_delivery``,
-    ``delivery.report.only.error``, ``error_cb``, ``stats_cb``, ``throttle_cb``, ``oauth_cb`` and ``logger``; callbacks
-    are called inside poll(), flush() and close(), by the thread that is in there, and what they raise comes out of
-    that call; reports that were not told then are told by the next.
+    ``on_delivery_batch``, ``delivery.report.only.error``, ``error_cb``, ``stats_cb``, ``throttle_cb``, ``oauth_cb`` and
+    ``logger``. ``on_delivery_batch`` is called with lists of messages that named no callback of their own; each tells
+    its outcome by ``error()``. Callbacks are called inside poll(), flush() and close(), by the thread that is in there,
+    and what they raise comes out of that call; reports that were not told then are told by the next.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._options = Options(args, kwargs, is_producer=True)
         self._has_token = False
-        self._name = self._open(self._options.settings, self._options.on_delivery, self._options.only_errors)
+        options = self._options
+        self._name = self._open(options.settings, options.on_delivery, options.on_reports, options.only_errors)
         if "oauth_cb" in self._options.callbacks:
             self._wait_for_token()
 
@@ -69,6 +74,38 @@ class Producer(ClusterCalls, _native.ProducerCore):
 
     def _log(self, level: int, facility: str, text: str, dropped: int) -> None:
         self._options.log(level, facility, self._name, text, dropped)
+
+    def produce_future(
+        self,
+        topic: str,
+        value: Data | None = None,
+        key: Data | None = None,
+        partition: int = -1,
+        timestamp: int = 0,
+        headers: HeadersType | None = None,
+    ) -> Future[Message]:
+        """As produce(), and gives a future of the report: its result is the Message, or it raises KafkaException.
+
+        Like a callback, it is done by a poll() or flush() of any thread.
+
+        >>> report = producer.produce_future("orders", b"42")
+        >>> producer.flush()
+        0
+        >>> report.result().offset()
+        17
+        """
+        report: Future[Message] = Future()
+
+        def told(error: KafkaError | None, message: Message) -> None:
+            if not report.set_running_or_notify_cancel():
+                return
+            if error is None:
+                report.set_result(message)
+            else:
+                report.set_exception(KafkaException(error))
+
+        self.produce(topic, value, key, partition, told, None, timestamp, headers)
+        return report
 
     def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
         """Gives up messages that wait to be sent, or that a broker has not answered for, or both.

@@ -2,6 +2,9 @@
 #![allow(unsafe_code, reason = "calls the C surface")]
 
 use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -22,6 +25,7 @@ use crate::input::{Data, encode_headers, headers};
 use crate::message::Message;
 use crate::partitions::{Partitions, Place};
 use crate::reader::{Reader, Taken};
+use crate::rows::Rows;
 use crate::wait::{Deadline, until};
 
 /// Reports fetched at once.
@@ -30,6 +34,8 @@ const REPORT_ROWS: usize = 1000;
 const RETRY: Duration = Duration::from_millis(20);
 /// How often log lines are looked for.
 const LOG_EVERY: Duration = Duration::from_millis(50);
+/// The `opaque` of messages whose reports are told by the list.
+const BY_THE_LIST: u64 = u64::MAX;
 /// Topic names that are recognised by their object, which costs less than by their text.
 const RECENT: usize = 8;
 
@@ -54,6 +60,8 @@ pub struct ProducerCore {
     calls: Mutex<Calls>,
     /// Called for each message that names no callback of its own.
     on_delivery: Mutex<Option<Py<PyAny>>>,
+    /// Called with lists of reports, of messages without a callback of their own.
+    on_reports: Mutex<Option<Py<PyAny>>>,
     /// Reports of success are not passed on.
     only_errors: std::sync::atomic::AtomicBool,
     birth: Birth,
@@ -140,10 +148,39 @@ impl ProducerCore {
     }
 
     fn wait_for(&self, callback: Option<Py<PyAny>>) -> u64 {
-        callback.map_or(0, |callback| {
-            let sent = Instant::now();
-            self.calls.lock().add(Call { callback, sent })
-        })
+        match callback {
+            Some(callback) => {
+                let sent = Instant::now();
+                self.calls.lock().add(Call { callback, sent })
+            }
+            None if self.on_reports.lock().is_some() => BY_THE_LIST,
+            None => 0,
+        }
+    }
+
+    /// Tells reports by the list, and returns how many.
+    fn tell_list(slf: &Bound<'_, Self>, rows: &Arc<Rows>, range: Range<usize>) -> PyResult<usize> {
+        let py = slf.py();
+        let only_errors = slf.get().only_errors.load(Ordering::Relaxed);
+        let list = PyList::empty(py);
+        for row in range.filter(|row| !only_errors || rows.code[*row] != 0) {
+            list.append(Bound::new(
+                py,
+                Message::reported(Arc::clone(rows), row, None),
+            )?)?;
+        }
+        let callback = slf
+            .get()
+            .on_reports
+            .lock()
+            .as_ref()
+            .map(|own| own.clone_ref(py));
+        if let Some(callback) = callback
+            && !list.is_empty()
+        {
+            callback.call1(py, (&list,))?;
+        }
+        Ok(list.len())
     }
 
     fn forget_call(&self, token: u64) {
@@ -159,8 +196,16 @@ impl ProducerCore {
         let mut now = None;
         loop {
             let taken = {
-                let mut state = slf.get().state.lock();
-                let Some(state) = state.as_mut() else { break };
+                let mut guard = slf.get().state.lock();
+                let Some(state) = guard.as_mut() else { break };
+                let run = state.events.take_patient_run(|rows, row| {
+                    rows.kind[row] == ffi::KRS_EVENT_REPORT && rows.opaque[row] == BY_THE_LIST
+                });
+                if let Some((rows, range)) = run {
+                    drop(guard);
+                    served += Self::tell_list(slf, &rows, range)?;
+                    continue;
+                }
                 match state.events.take_patiently() {
                     Some(taken) => taken,
                     None => {
@@ -182,7 +227,7 @@ impl ProducerCore {
             let Some(call) = call else { continue };
             let code = taken.rows.code[taken.row];
             let only_errors = &slf.get().only_errors;
-            if code == 0 && only_errors.load(std::sync::atomic::Ordering::Relaxed) {
+            if code == 0 && only_errors.load(Ordering::Relaxed) {
                 continue;
             }
             served += 1;
@@ -314,6 +359,7 @@ impl ProducerCore {
             topics: Mutex::default(),
             calls: Mutex::new(Calls::new()),
             on_delivery: Mutex::new(None),
+            on_reports: Mutex::new(None),
             only_errors: false.into(),
             birth: Birth::now(),
         }
@@ -324,12 +370,13 @@ impl ProducerCore {
         py: Python<'_>,
         settings: Vec<Setting>,
         on_delivery: Option<Py<PyAny>>,
+        on_reports: Option<Py<PyAny>>,
         only_errors: bool,
     ) -> PyResult<String> {
         let handles = conf::open(py, ffi::KRS_PRODUCER, &settings)?;
         *self.on_delivery.lock() = on_delivery;
-        self.only_errors
-            .store(only_errors, std::sync::atomic::Ordering::Relaxed);
+        *self.on_reports.lock() = on_reports;
+        self.only_errors.store(only_errors, Ordering::Relaxed);
         *self.state.lock() = Some(State {
             events: Reader::new(handles.events),
             logs: Reader::new(handles.logs),

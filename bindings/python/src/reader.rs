@@ -92,6 +92,23 @@ impl Reader {
         Some(Taken { rows, row })
     }
 
+    /// The rows that come next and are wanted, however long ago they came; none if there is none.
+    pub fn take_patient_run(
+        &mut self,
+        wanted: impl Fn(&Rows, usize) -> bool,
+    ) -> Option<(Arc<Rows>, std::ops::Range<usize>)> {
+        let rows = self.rows.as_ref()?;
+        let start = self.next;
+        let run = (start..rows.len())
+            .take_while(|row| wanted(rows, *row))
+            .count();
+        if run == 0 {
+            return None;
+        }
+        self.next = start + run;
+        Some((Arc::clone(rows), start..start + run))
+    }
+
     /// Up to `max` rows that are here already, of which `wanted` is true for all, as a range.
     pub fn take_run(
         &mut self,

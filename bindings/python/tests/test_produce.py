@@ -317,3 +317,50 @@ def test_statistics_go_to_stats_cb(mocked: Cluster) -> None:
     producer = mocked.producer(stats_cb=stats.append, **{"statistics.interval.ms": 50})
     until(lambda: stats, lambda: producer.poll(0.5))
     assert '"client_id"' in stats[0]
+
+
+def test_reports_can_be_told_by_the_list(cluster: Cluster) -> None:
+    topic = cluster.topic()
+    lists: list[list[Message]] = []
+    single: list[Message] = []
+    producer = cluster.producer(on_delivery_batch=lists.append)
+    for number in range(3000):
+        own = (lambda _, message: single.append(message)) if number % 1000 == 500 else None
+        producer.produce(topic, str(number), partition=0, on_delivery=own)
+    assert producer.flush(LIMIT) == 0
+    told = [message for messages in lists for message in messages]
+    assert all(message.error() is None for message in told)
+    assert len(lists) < 300
+    assert [message.value() for message in single] == [b"500", b"1500", b"2500"]
+    values = {message.value() for message in told + single}
+    assert (len(told), values) == (2997, {str(number).encode() for number in range(3000)})
+
+
+def test_a_list_of_reports_tells_failures() -> None:
+    lists: list[list[Message]] = []
+    producer = Producer(NOWHERE | {"on_delivery_batch": lists.append, "delivery.report.only.error": True})
+    producer.produce("t", "v")
+    producer.purge()
+    assert producer.flush(LIMIT) == 0
+    ((message,),) = lists
+    assert (message.error(), message.value()) == (KafkaError(KafkaError._PURGE_QUEUE), b"v")
+    producer.close()
+    with pytest.raises(ValueError, match="mutually exclusive"):
+        Producer(NOWHERE | {"on_delivery_batch": print, "on_delivery": print})
+
+
+def test_a_report_can_be_a_future(cluster: Cluster) -> None:
+    topic = cluster.topic()
+    producer = cluster.producer()
+    reports = [producer.produce_future(topic, str(number), partition=0) for number in range(10)]
+    cancelled = producer.produce_future(topic, "cancelled")
+    cancelled.cancel()
+    assert not reports[0].done()
+    assert producer.flush(LIMIT) == 0
+    assert [report.result(0).offset() for report in reports] == list(range(10))
+    lost = Producer(NOWHERE)
+    report = lost.produce_future("t", "v")
+    lost.close(0)
+    with pytest.raises(KafkaException) as failed:
+        report.result(0)
+    assert failed.value.args[0] == KafkaError._PURGE_QUEUE
