@@ -118,6 +118,9 @@ promises! {
         a_commit_takes_nothing_of_a_batch_that_is_out,
         stored_offsets_are_the_applications_if_it_wants,
         the_cluster_answers,
+        ;
+        topics_are_made_enlarged_and_deleted,
+        a_log_that_is_made_anew_is_read_from_its_beginning,
     }
     rebalance {
         an_application_may_start_where_it_wants,

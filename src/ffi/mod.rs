@@ -24,6 +24,8 @@ pub mod chan;
 
 pub mod batch;
 
+pub mod admin;
+
 pub mod mock;
 
 mod decode;
