@@ -177,6 +177,17 @@ pub struct krs_batch_view {
 }
 
 #[repr(C)]
+pub struct krs_new_topic {
+    pub struct_size: u32,
+    pub partitions: i32,
+    pub replication: i32,
+    pub reserved: u32,
+    pub name: *const c_char,
+    pub config: *const *const c_char,
+    pub config_count: usize,
+}
+
+#[repr(C)]
 pub struct krs_case {
     pub struct_size: u32,
     pub op: u32,
@@ -208,6 +219,7 @@ zero_but_for_size!(
     krs_records,
     krs_partitions,
     krs_batch_view,
+    krs_new_topic,
     krs_case
 );
 
@@ -548,6 +560,36 @@ unsafe extern "C" {
     pub fn krs_chan_free(chan: krs_chan, err: *mut krs_error) -> krs_code;
 
     pub fn krs_batch_free(batch: *mut krs_batch);
+
+    pub fn krs_admin_create_topics(
+        client: krs_client,
+        topics: *const krs_new_topic,
+        count: usize,
+        validate_only: u32,
+        timeout_ms: i32,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_admin_create_partitions(
+        client: krs_client,
+        topics: *const krs_new_topic,
+        count: usize,
+        validate_only: u32,
+        timeout_ms: i32,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_admin_delete_topics(
+        client: krs_client,
+        topics: *const *const c_char,
+        count: usize,
+        timeout_ms: i32,
+        batch: *mut *mut krs_batch,
+        view: *mut krs_batch_view,
+        err: *mut krs_error,
+    ) -> krs_code;
 
     pub fn krs_mock_open(brokers: u32, mock: *mut krs_mock, err: *mut krs_error) -> krs_code;
     pub fn krs_mock_topic(

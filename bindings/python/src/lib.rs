@@ -3,6 +3,7 @@
 //! Here is what is called for each message. What is called seldom is Python, in `kafka_rs/*.py`. The interpreter lock
 //! is released by every call that can wait, and never waited for with a lock of ours held.
 
+mod admin;
 mod arrow;
 mod calls;
 mod chan;
@@ -27,6 +28,8 @@ use pyo3::prelude::*;
 mod _native {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use crate::admin::{admin_delete_topics, admin_topics};
     #[pymodule_export]
     use crate::arrow::ArrowRows;
     #[pymodule_export]

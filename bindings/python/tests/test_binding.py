@@ -78,7 +78,7 @@ def test_the_declared_structs_have_the_fields_of_the_header() -> None:
         if not mine:
             continue
         (c_body,) = re.findall(rf"typedef struct {name} \{{([^}}]*)\}} {name};", header)
-        theirs = re.findall(r"([\w ]+[\s*]+)(\w+)(\[\d+\])?;", c_body)
+        theirs = re.findall(r"([^;]+?)(\w+)(\[\d+\])?;", c_body)
         assert [field for field, _ in mine] == [field for _, field, _ in theirs], name
         for (field, rust_type), (c_type, _, size) in zip(mine, theirs, strict=True):
             if not size:

@@ -1,4 +1,4 @@
-"""What is known of a cluster, and topics to be made."""
+"""Making, enlarging, deleting and listing topics."""
 
 from .._cluster import BrokerMetadata, ClusterMetadata, PartitionMetadata, TopicMetadata
 from ._client import AdminClient
