@@ -10,6 +10,7 @@ from __future__ import annotations
 import os as _os
 
 from . import _native
+from ._alias import as_confluent_kafka
 from ._constants import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE
 from ._consumer import Consumer
 from ._error import KafkaError, KafkaException
@@ -67,6 +68,7 @@ __all__ = [
     "ThrottleEvent",
     "TopicPartition",
     "Uuid",
+    "as_confluent_kafka",
     "consistent",
     "fnv1a",
     "libversion",

@@ -689,7 +689,9 @@ impl ConsumerCore {
             return Ok(None);
         };
         let ms = Deadline::after(timeout).all_ms();
-        let (clean, result, lines) = py.detach(|| {
+        let consumer = slf.clone().unbind();
+        let (clean, result, lines) = interruptible(py, move || {
+            let this = consumer.get();
             let message = ffi::krs_message::new();
             // SAFETY: the message is alive. Whoever waits in there is to let go of the state.
             let _ = call(|err| unsafe { ffi::krs_chan_send(this.wake, &message, 0, err) });
@@ -704,7 +706,7 @@ impl ConsumerCore {
             let lines = state.as_mut().and_then(|state| take_lines(&mut state.logs));
             *state = None;
             (how.clean == 1, result, lines)
-        });
+        })?;
         give_lines(slf.as_any(), lines)?;
         result.map_err(|error| raise(py, &error))?;
         Ok(Some(clean))
