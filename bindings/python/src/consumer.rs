@@ -22,8 +22,8 @@ use crate::reader::{Reader, Taken};
 use crate::rows::Rows;
 use crate::wait::{Deadline, interruptible};
 
-/// Rows fetched at once for poll().
-const POLL_ROWS: usize = 1000;
+/// Rows received at once where only events are wanted, which come first.
+const EVENT_ROWS: usize = 100;
 /// consume() returns what has come after this time, full or not.
 const CHUNK: Duration = Duration::from_millis(200);
 /// How long one thread waits for another that is in the same consumer, before it looks at signals.
@@ -124,9 +124,10 @@ impl ConsumerCore {
         self.handles.lock().ok_or_else(closed)
     }
 
-    /// Waits up to one slice for a row.
-    fn step(&self, py: Python<'_>, max: usize, deadline: Deadline) -> PyResult<Step> {
+    /// Waits up to one slice for a row. `max` None: for a program that takes one at a time.
+    fn step(&self, py: Python<'_>, max: Option<usize>, deadline: Deadline) -> PyResult<Step> {
         self.with_state(py, |state| {
+            let max = max.unwrap_or(state.events.at_once());
             if let Some(taken) = state.events.take() {
                 return Ok(Step::Row(taken));
             }
@@ -151,7 +152,11 @@ impl ConsumerCore {
     }
 
     /// The next row that stands for a message, and what it is; events before it go to Python.
-    fn next_message(slf: &Bound<'_, Self>, max: usize, deadline: Deadline) -> PyResult<Next> {
+    fn next_message(
+        slf: &Bound<'_, Self>,
+        max: Option<usize>,
+        deadline: Deadline,
+    ) -> PyResult<Next> {
         let py = slf.py();
         loop {
             let taken = match slf.get().step(py, max, deadline)? {
@@ -201,21 +206,27 @@ impl ConsumerCore {
             .map(|taken| describe(py, &taken.rows, taken.row))
             .collect::<PyResult<Vec<_>>>()?;
         let result = slf.call_method1(intern!(py, "_event"), (PyList::new(py, rows)?,));
-        // Even if the callback closed the consumer.
-        if let Some(state) = slf.get().state.lock().as_mut() {
-            state.events.keep_last(false);
-            if matches!(kind, ffi::KRS_EVENT_ASSIGN | ffi::KRS_EVENT_REVOKE) {
-                // Passed back at once: the core answers what the program did not.
-                let _: Result<()> = state.events.give_back();
+        let this = slf.get();
+        py.detach(|| {
+            // Even if the callback closed the consumer.
+            if let Some(state) = this.state.lock().as_mut() {
+                state.events.keep_last(false);
+                if matches!(kind, ffi::KRS_EVENT_ASSIGN | ffi::KRS_EVENT_REVOKE) {
+                    // Passed back at once: the core answers what the program did not.
+                    let _: Result<()> = state.events.give_back();
+                }
             }
-        }
+        });
         Ok(result?.is_truthy()?.then_some(again))
     }
 
     /// Log lines go to Python now and then.
     fn serve_logs(slf: &Bound<'_, Self>) -> PyResult<()> {
         let lines = {
-            let mut state = slf.get().state.lock();
+            // Another thread that is in there looks by itself.
+            let Some(mut state) = slf.get().state.try_lock() else {
+                return Ok(());
+            };
             let Some(state) = state.as_mut() else {
                 return Ok(());
             };
@@ -346,7 +357,7 @@ impl ConsumerCore {
                 return Ok(Some(Message::received(taken.rows, taken.row)));
             }
         }
-        match Self::next_message(slf, POLL_ROWS, Deadline::after(timeout))? {
+        match Self::next_message(slf, None, Deadline::after(timeout))? {
             Next::Message(taken) => Ok(Some(Message::received(taken.rows, taken.row))),
             Next::Woken | Next::TimedOut => Ok(None),
         }
@@ -397,7 +408,7 @@ impl ConsumerCore {
                 chunk_end = Instant::now() + CHUNK;
             }
             let soon = deadline.or_sooner(chunk_end);
-            match Self::next_message(slf, wanted - list.len(), soon)? {
+            match Self::next_message(slf, Some(wanted - list.len()), soon)? {
                 Next::Message(taken) => {
                     list.append(Bound::new(py, Message::received(taken.rows, taken.row))?)?;
                 }
@@ -424,7 +435,7 @@ impl ConsumerCore {
         }
         let mut found = None;
         loop {
-            let Next::Message(first) = Self::next_message(slf, max_rows, deadline)? else {
+            let Next::Message(first) = Self::next_message(slf, Some(max_rows), deadline)? else {
                 break;
             };
             if is_plain(&first.rows, first.row) {
@@ -440,8 +451,8 @@ impl ConsumerCore {
             }
             errors.append(Bound::new(py, Message::received(first.rows, first.row))?)?;
             // The program may want to know, rather than wait for messages.
-            let state = slf.get().state.lock();
-            if state.as_ref().is_none_or(|state| state.events.left() == 0) {
+            let left = slf.get().with_state(py, |state| Ok(state.events.left()))?;
+            if left == 0 {
                 break;
             }
         }
@@ -613,7 +624,7 @@ impl ConsumerCore {
             let taken = slf.get().with_state(py, |state| {
                 let events = &mut state.events;
                 if events.peek().is_none() {
-                    events.receive(POLL_ROWS, deadline.slice_ms())?;
+                    events.receive(EVENT_ROWS, deadline.slice_ms())?;
                 }
                 match events.peek() {
                     Some((rows, row)) if what(rows, row) == What::Event => Ok(events.take()),

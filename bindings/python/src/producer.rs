@@ -30,6 +30,8 @@ use crate::wait::{Deadline, until};
 
 /// Reports fetched at once.
 const REPORT_ROWS: usize = 1000;
+/// How long flush() leaves to another thread that calls back, before it looks again.
+const TELLING: Duration = Duration::from_millis(1);
 /// Shortest time between two attempts at a call that may be repeated.
 const RETRY: Duration = Duration::from_millis(20);
 /// How often log lines are looked for.
@@ -196,7 +198,10 @@ impl ProducerCore {
         let mut now = None;
         loop {
             let taken = {
-                let mut guard = slf.get().state.lock();
+                // Not waited for with the interpreter lock held: another thread that is in there dispatches, too.
+                let Some(mut guard) = slf.get().state.try_lock() else {
+                    break;
+                };
                 let Some(state) = guard.as_mut() else { break };
                 let run = state.events.take_patient_run(|rows, row| {
                     rows.kind[row] == ffi::KRS_EVENT_REPORT && rows.opaque[row] == BY_THE_LIST
@@ -251,17 +256,14 @@ impl ProducerCore {
     fn event(slf: &Bound<'_, Self>, taken: Taken) -> PyResult<bool> {
         let py = slf.py();
         let more = taken.rows.flags[taken.row] & ffi::KRS_ROW_MORE != 0;
-        let event = {
-            let mut state = slf.get().state.lock();
-            let Some(state) = state.as_mut() else {
-                return Ok(false);
-            };
+        let this = slf.get();
+        let event = py.detach(|| {
+            let mut state = this.state.lock();
+            let state = state.as_mut()?;
             state.event.push(taken);
-            if more {
-                return Ok(false);
-            }
-            std::mem::take(&mut state.event)
-        };
+            (!more).then(|| std::mem::take(&mut state.event))
+        });
+        let Some(event) = event else { return Ok(false) };
         let rows = event
             .iter()
             .map(|taken| describe(py, &taken.rows, taken.row))
@@ -272,7 +274,9 @@ impl ProducerCore {
 
     fn serve_logs(slf: &Bound<'_, Self>) -> PyResult<()> {
         let lines = {
-            let mut state = slf.get().state.lock();
+            let Some(mut state) = slf.get().state.try_lock() else {
+                return Ok(());
+            };
             let Some(state) = state.as_mut() else {
                 return Ok(());
             };
@@ -614,16 +618,20 @@ impl ProducerCore {
                     ffi::krs_producer_flush(client, slice, std::ptr::null_mut(), err)
                 })
             });
-            match flushed {
-                Ok(()) => {}
-                Err(error) if error.is_no_row_yet() => {}
-                Err(error) => return Err(raise(py, &error)),
+            if let Err(error) = &flushed
+                && !error.is_no_row_yet()
+            {
+                return Err(raise(py, error));
             }
             Self::dispatch(slf)?;
             py.check_signals()?;
             let left = this.untold(client).map_err(|error| raise(py, &error))?;
             if left == 0 || deadline.is_over() {
                 return Ok(left);
+            }
+            if flushed.is_ok() {
+                // All have their outcome, and another thread is just telling it.
+                py.detach(|| std::thread::sleep(TELLING));
             }
         }
     }
@@ -717,9 +725,8 @@ impl ProducerCore {
 
     fn _fd(&self, py: Python<'_>) -> PyResult<i32> {
         self.client()?;
-        let mut state = self.state.lock();
-        let state = state.as_mut().ok_or_else(closed)?;
-        state.events.fd().map_err(|error| raise(py, &error))
+        let fd = py.detach(|| self.state.lock().as_ref().map(|state| state.events.fd()));
+        fd.ok_or_else(closed)?.map_err(|error| raise(py, &error))
     }
 
     #[getter]
@@ -743,7 +750,7 @@ impl ProducerCore {
             py.detach(|| call(|err| unsafe { ffi::krs_client_close(handles.client, ms, how, err) }))
         };
         let told = Self::dispatch(slf);
-        let state = this.state.lock().take();
+        let state = py.detach(|| this.state.lock().take());
         if let Some(mut state) = state {
             give_lines(slf.as_any(), take_lines(&mut state.logs))?;
             drop(state);

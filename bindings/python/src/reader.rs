@@ -15,6 +15,10 @@ use crate::rows::Rows;
 /// After this time the core is called again although rows are left, so that it stores what was delivered.
 const FRESH: Duration = Duration::from_millis(20);
 
+/// Bounds of what is received at once for a program that takes one row at a time.
+const MOST_AT_ONCE: usize = 1000;
+const LEAST_AT_ONCE: usize = 16;
+
 /// As many copies as are in use at once by a program that goes from one list of messages to the next.
 const POOL: usize = 3;
 
@@ -37,6 +41,8 @@ pub struct Reader {
     next: usize,
     /// Rows from here on do not count as delivered yet, although they were handed out.
     kept: Option<usize>,
+    /// How many rows to receive for a program that takes one at a time: fewer if it gives many back unread.
+    at_once: usize,
     /// Rows that are left may have become stale: the core is asked first.
     stale: bool,
     received: Duration,
@@ -61,6 +67,7 @@ impl Reader {
             pool: Vec::new(),
             next: 0,
             kept: None,
+            at_once: MOST_AT_ONCE,
             stale: false,
             received: coarse_now(),
         }
@@ -169,6 +176,11 @@ impl Reader {
         self.kept.is_some()
     }
 
+    /// Rows to receive at once for a program that takes one at a time.
+    pub fn at_once(&self) -> usize {
+        self.at_once
+    }
+
     /// Gives back the old batch and receives a new one. `Ok(false)`: no row in that time.
     pub fn receive(&mut self, max: usize, timeout_ms: i32) -> Result<bool> {
         let delivered = self.delivered();
@@ -258,6 +270,11 @@ impl Reader {
 
     fn forget(&mut self) {
         if let Some(rows) = self.rows.take() {
+            self.at_once = if self.next == rows.len() {
+                (self.at_once * 4).min(MOST_AT_ONCE)
+            } else {
+                (self.next * 2).clamp(LEAST_AT_ONCE, MOST_AT_ONCE)
+            };
             if self.pool.len() == POOL {
                 self.pool.remove(0);
             }

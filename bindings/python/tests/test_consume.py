@@ -27,6 +27,18 @@ def test_messages_come_in_order_and_once(cluster: Cluster) -> None:
     assert [message.offset() for message in messages] == list(range(3000))
 
 
+def test_a_slow_program_that_commits_each_message_gets_each_once(cluster: Cluster) -> None:
+    topic = cluster.topic()
+    cluster.fill(topic, 300)
+    consumer = cluster.consumer(topic, **{"enable.auto.commit": False})
+    messages: list[Message] = []
+    for _ in range(60):
+        messages += receive(consumer, 5)
+        time.sleep(0.001)
+        consumer.commit(message=messages[-1])
+    assert [message.offset() for message in messages] == list(range(300))
+
+
 def test_a_message_outlives_its_consumer(cluster: Cluster) -> None:
     topic = cluster.topic()
     cluster.fill(topic, 10)

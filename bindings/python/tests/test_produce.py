@@ -289,6 +289,29 @@ def test_threads_share_a_producer(mocked: Cluster) -> None:
     assert len(told) == 2000
 
 
+def test_a_thread_that_polls_does_not_hold_up_one_that_produces(mocked: Cluster) -> None:
+    topic = mocked.topic()
+    producer = mocked.producer()
+    told: list[Message] = []
+    stop = threading.Event()
+
+    def poll() -> None:
+        while not stop.is_set():
+            producer.poll(1.0)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    start = time.monotonic()
+    for number in range(2000):
+        producer.produce(topic, str(number), on_delivery=lambda _, message: told.append(message))
+        producer.poll(0)
+    assert producer.flush(LIMIT) == 0
+    assert time.monotonic() - start < LIMIT / 2
+    assert len(told) == 2000
+    stop.set()
+    thread.join(LIMIT)
+
+
 @pytest.mark.parametrize("wait", ["poll", "flush"])
 def test_ctrl_c_ends_a_wait(wait: str) -> None:
     producer = Producer(NOWHERE)
