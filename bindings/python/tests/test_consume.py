@@ -370,3 +370,23 @@ def test_log_lines_go_to_logging_or_to_the_logger_given(
     assert lines[0][:2] == (logging.DEBUG, "%s [%s] %s")
     assert not caplog.records
     assert capfd.readouterr().err == ""
+
+
+def test_errors_of_the_client_go_to_error_cb_and_not_to_poll() -> None:
+    errors: list[KafkaError] = []
+    with Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g", "error_cb": errors.append}) as consumer:
+        consumer.subscribe(["a"])
+        until(lambda: errors, lambda: consumer.poll(0.2))
+        assert consumer.poll(0.2) is None
+    assert {error.code() for error in errors} <= {KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN}
+
+
+def test_a_topic_that_does_not_exist_is_a_message_with_an_error(cluster: Cluster) -> None:
+    if cluster.mock is not None:
+        pytest.skip("the mock makes every topic")
+    consumer = cluster.consumer("no-such-topic", **{"allow.auto.create.topics": False})
+    message = consumer.poll(LIMIT)
+    assert message is not None
+    error = message.error()
+    assert error is not None and error == KafkaError.UNKNOWN_TOPIC_OR_PART
+    assert "no-such-topic" in error.str()
