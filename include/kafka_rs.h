@@ -16,6 +16,8 @@
  *    size is refused; a krs_error without it stays unwritten.
  *  - timeout_ms is in milliseconds: 0 = do not wait, -1 = wait for ever.
  *  - Texts are UTF-8. Strings passed in end with NUL; krs_bytes passed out do not.
+ *  - After fork() the child can use no handle of the parent: every function gives KRS_ERR_FORKED.
+ *    It can open its own. Batches and configurations are memory, and stay readable.
  *  - The library prints nothing, installs no signal handler, and calls no function of the caller.
  */
 
@@ -554,6 +556,10 @@ typedef struct krs_mock {
 
 // A defect in kafka_rs; the message helps to find it.
 #define KRS_ERR_INTERNAL (-1006)
+
+// The handle is from before `fork()`: only the parent process can use it. Open
+// another client in the child.
+#define KRS_ERR_FORKED (-1007)
 
 #ifdef __cplusplus
 extern "C" {

@@ -140,6 +140,9 @@ promises! {
         read_transform_write_is_exact_across_kills,
         a_kill_skips_nothing_undelivered,
     }
+    fork {
+        a_child_is_told_and_can_begin_anew,
+    }
     misuse {
         null_is_an_error_that_names_the_argument,
         a_stale_or_wrong_handle_is_told_from_a_live_one,

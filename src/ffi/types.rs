@@ -57,6 +57,9 @@ pub const KRS_ERR_OUTCOME_UNKNOWN: krs_code = -1004;
 pub const KRS_ERR_SYSTEM: krs_code = -1005;
 /// A defect in kafka_rs; the message helps to find it.
 pub const KRS_ERR_INTERNAL: krs_code = -1006;
+/// The handle is from before `fork()`: only the parent process can use it. Open
+/// another client in the child.
+pub const KRS_ERR_FORKED: krs_code = -1007;
 
 /// `krs_error.flags`: the client can't go on.
 pub const KRS_ERROR_FATAL: u32 = 1;
