@@ -151,7 +151,7 @@ pub fn client_token_failed(py: Python<'_>, client: u64, reason: &str) -> PyResul
 impl Error {
     /// A closed client is a RuntimeError, all else a KafkaException.
     pub fn raise_of_client(&self, py: Python<'_>) -> PyErr {
-        if self.is_closed() {
+        if self.is_closed() || self.code == ffi::KRS_ERR_FORKED {
             self.raise(py)
         } else {
             self.raise_kafka(py)

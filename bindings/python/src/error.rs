@@ -36,6 +36,8 @@ impl Error {
     pub fn raise(&self, py: Python<'_>) -> PyErr {
         match self.code {
             ffi::KRS_ERR_CLOSED | ffi::KRS_ERR_HANDLE => PyRuntimeError::new_err("Client closed"),
+            // Where Python did not notice the fork.
+            ffi::KRS_ERR_FORKED => PyRuntimeError::new_err(self.message.clone()),
             ffi::KRS_ERR_ARGUMENT => PyValueError::new_err(self.message.clone()),
             _ => self.raise_kafka(py),
         }

@@ -253,6 +253,7 @@ pub const KRS_ERR_HANDLE: krs_code = -1000;
 pub const KRS_ERR_CLOSED: krs_code = -1001;
 pub const KRS_ERR_ARGUMENT: krs_code = -1002;
 pub const KRS_ERR_WOULD_BLOCK: krs_code = -1003;
+pub const KRS_ERR_FORKED: krs_code = -1007;
 
 unsafe extern "C" {
     pub fn krs_version() -> *const c_char;

@@ -85,6 +85,7 @@ fn refused(py: Python<'_>, error: Error) -> PyErr {
     match error.code {
         ffi::KRS_ERR_QUEUE_FULL => PyBufferError::new_err("Local: Queue full"),
         ffi::KRS_ERR_CLOSED => closed(),
+        ffi::KRS_ERR_FORKED => error.raise(py),
         _ => error.because("Unable to produce message").raise_kafka(py),
     }
 }
