@@ -11,7 +11,7 @@ from kafka_rs import KafkaError, KafkaException, Message, TopicPartition, Uuid, 
 
 
 def test_each_constant_of_kafka_error_is_named_so_by_the_core() -> None:
-    constants = {name: code for name, code in vars(_codes.Codes).items() if isinstance(code, int)}
+    constants = {name: code for name, code in vars(_codes.Codes).items() if isinstance(code, int) and "__" not in name}
     assert len(constants) > 150
     for name, code in constants.items():
         assert _native.error_name(code) == name
