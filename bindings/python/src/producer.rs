@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
 use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError};
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
@@ -711,6 +712,24 @@ impl ProducerCore {
     #[getter]
     fn _client(&self) -> PyResult<u64> {
         Ok(self.client()?.id)
+    }
+
+    /// For the garbage collector: a callback is often a method of an object that has the producer.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> std::result::Result<(), PyTraverseError> {
+        for place in [&self.on_delivery, &self.on_reports] {
+            if let Some(callback) = place.try_lock().as_deref().and_then(Option::as_ref) {
+                visit.call(callback)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn __clear__(&self) {
+        let callbacks = (
+            self.on_delivery.lock().take(),
+            self.on_reports.lock().take(),
+        );
+        drop(callbacks);
     }
 
     fn __len__(&self) -> PyResult<usize> {

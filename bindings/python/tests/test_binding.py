@@ -163,6 +163,29 @@ def test_a_client_that_is_forgotten_is_closed(mocked: Cluster) -> None:
     until(lambda: threads() <= before, lambda: time.sleep(0.01))
 
 
+def test_a_client_whose_callbacks_lead_back_to_it_is_collected(mocked: Cluster) -> None:
+    class App:
+        def __init__(self, kind: Any, **conf: Any) -> None:
+            names = dict.fromkeys(conf.pop("names"), self.told)
+            self.client = kind({"bootstrap.servers": mocked.servers, **names, **conf})
+
+        def told(self, *_: Any) -> None:
+            pass
+
+    before = threads()
+    for make in (
+        lambda: App(Producer, names=["on_delivery", "error_cb"]),
+        lambda: App(Producer, names=["on_delivery_batch", "stats_cb"]),
+        lambda: App(Consumer, names=["on_commit", "error_cb"], **{"group.id": "g"}),
+    ):
+        app = make()
+        gone = weakref.ref(app.client)
+        del app
+        gc.collect()
+        assert gone() is None
+    until(lambda: threads() <= before, lambda: time.sleep(0.01))
+
+
 def test_messages_do_not_leak(mocked: Cluster) -> None:
     topic = mocked.topic()
     mocked.fill(topic, 2000)
