@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+import time
 from typing import Any
 
 import pytest
@@ -21,8 +24,8 @@ def assigned(cluster: Cluster, topic: str, offset: int = kafka_rs.OFFSET_BEGINNI
     return consumer
 
 
-def quiet(consumer: Consumer, time: float = 0.3) -> None:
-    message = consumer.poll(time)
+def quiet(consumer: Consumer, seconds: float = 0.3) -> None:
+    message = consumer.poll(seconds)
     assert message is None, message
 
 
@@ -335,3 +338,24 @@ def test_a_closed_consumer_refuses_all_of_it(mocked: Cluster) -> None:
     for call in calls:
         with pytest.raises(RuntimeError, match="closed"):
             call()
+
+
+@pytest.mark.parametrize("ask", ["committed", "offsets_for_times", "list_topics", "get_watermark_offsets", "commit"])
+def test_ctrl_c_ends_a_wait_for_a_broker(ask: str) -> None:
+    consumer = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g"})
+    place = TopicPartition("a", 0, 1)
+    calls: dict[str, Any] = {
+        "committed": lambda: consumer.committed([place], LIMIT),
+        "offsets_for_times": lambda: consumer.offsets_for_times([place], LIMIT),
+        "list_topics": lambda: consumer.list_topics(timeout=LIMIT),
+        "get_watermark_offsets": lambda: consumer.get_watermark_offsets(place, LIMIT),
+        "commit": lambda: consumer.commit(offsets=[place], asynchronous=False),
+    }
+    main = threading.main_thread().ident
+    assert main is not None
+    threading.Timer(0.2, signal.pthread_kill, (main, signal.SIGINT)).start()
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        calls[ask]()
+    assert time.monotonic() - start < 0.2 + 0.3
+    consumer.close(0)
