@@ -15,7 +15,7 @@ SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
 C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/install/*.c bench/*.[ch])
-SCRIPTS := .ci/run tests/run tests/broker/kafka bench/quick $(wildcard packaging/*)
+SCRIPTS := .ci/run tests/run tests/broker/kafka bench/quick bindings/python/tests/run $(wildcard packaging/*)
 BROKER  := target/kafka/broker
 
 # make demo MESSAGES=1000000 BROKERS=localhost:9092
@@ -37,7 +37,7 @@ DESTDIR    ?=
 LIMIT_SO := 12000000
 LIMIT_A  := 20000000
 
-.PHONY: build dist install uninstall size examples demo test kafka kafka-stop bench-quick header doc lint format clean
+.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop bench-quick header doc lint format clean
 
 build:
 	@cargo build --release --quiet $(CHOSEN)
@@ -95,6 +95,16 @@ demo: build target/c/demo
 
 test:
 	@tests/run
+
+test-python:
+	@bindings/python/tests/run
+
+# A Python wheel in dist/, with all of the library inside.
+wheel:
+	@python3 -m venv target/wheel
+	@target/wheel/bin/pip install --quiet 'maturin>=1.7,<2'
+	@cd bindings/python && ../../target/wheel/bin/maturin build --quiet --release --out ../../dist
+	@ls dist/*.whl
 
 # A real Kafka for a person: prints its bootstrap servers, and runs until kafka-stop.
 kafka:

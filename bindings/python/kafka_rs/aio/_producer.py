@@ -1,0 +1,221 @@
+"""AIOProducer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Executor
+from functools import partial
+from types import TracebackType
+from typing import Any, Self
+
+from .._cluster import ClusterMetadata
+from .._error import KafkaError, KafkaException
+from .._native import Message
+from .._partitions import TopicPartition
+from .._producer import Producer
+from .._types import Data, DeliveryCallback, HeadersType
+from ._ready import Ready, after, is_over
+
+# After so many messages without a wait the loop gets a turn.
+_TURN = 200
+
+
+class AIOProducer:
+    """A producer for asyncio: produce() queues a message and gives a future of its report.
+
+    >>> async with AIOProducer({"bootstrap.servers": "localhost:9092"}) as producer:
+    ...     report = await producer.produce("orders", b"42")
+    ...     message = await report
+    ...     print(message.offset())
+
+    Reports arrive on the running loop, with no thread in between. ``max_workers``, ``batch_size`` and
+    ``buffer_timeout`` are taken for compatibility: messages are not buffered here, librdkafka does that
+    (``linger.ms``).
+    """
+
+    def __init__(
+        self,
+        producer_conf: dict[str, Any],
+        max_workers: int = 4,
+        executor: Executor | None = None,
+        batch_size: int = 1000,
+        buffer_timeout: float = 1.0,
+    ) -> None:
+        self._producer = Producer(producer_conf)
+        self._executor = executor
+        self._ready: Ready | None = None
+        self._reading: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = 0
+        self._turn = 0
+        self._untold = 0
+        self._told = asyncio.Event()
+        self._failed: BaseException | None = None
+
+    def _start(self) -> asyncio.AbstractEventLoop:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._loop.add_reader(self._producer._fd(), self._read)
+        return self._loop
+
+    def _read(self) -> None:
+        try:
+            self._producer.poll(0)
+        except Exception as error:
+            # Of a callback: whoever calls next is told.
+            self._failed = error
+        self._told.set()
+
+    def _check(self) -> None:
+        failed, self._failed = self._failed, None
+        if failed is not None:
+            raise failed
+
+    async def produce(
+        self,
+        topic: str,
+        value: Data | None = None,
+        key: Data | None = None,
+        partition: int = -1,
+        callback: DeliveryCallback | None = None,
+        on_delivery: DeliveryCallback | None = None,
+        timestamp: int = 0,
+        headers: HeadersType | None = None,
+    ) -> asyncio.Future[Message]:
+        """Queues a message, waiting while there is no room, and gives a future of its report.
+
+        The future gives the Message, or raises KafkaException. Cancelling it does not take the message back.
+        """
+        loop = self._loop or self._start()
+        self._check()
+        report: asyncio.Future[Message] = loop.create_future()
+        told = partial(self._tell, report, callback or on_delivery)
+        self._turn += 1
+        if self._turn > _TURN:
+            self._turn = 0
+            await asyncio.sleep(0)
+        while True:
+            try:
+                self._producer.produce(topic, value, key, partition, told, None, timestamp, headers)
+            except BufferError:
+                before = self._untold
+                self._read()
+                if self._untold == before:
+                    # Nothing was reported yet; the next report makes room.
+                    self._told.clear()
+                    await self._told.wait()
+                self._check()
+            else:
+                self._untold += 1
+                return report
+
+    def _tell(
+        self,
+        report: asyncio.Future[Message],
+        callback: DeliveryCallback | None,
+        error: KafkaError | None,
+        message: Message,
+    ) -> None:
+        if threading.get_ident() != self._thread and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell, report, callback, error, message)
+            return
+        self._untold -= 1
+        if not report.done():
+            if error is None:
+                report.set_result(message)
+            else:
+                report.set_exception(KafkaException(error))
+        if callback is not None:
+            callback(error, message)
+
+    async def poll(self, timeout: float = 0) -> int:
+        """Calls back for what was reported. Not needed: the loop does it."""
+        before = self._untold
+        self._read()
+        deadline = after(timeout)
+        while self._untold == before and before and not is_over(deadline):
+            if self._ready is None:
+                self._ready = Ready(self._producer._fd())
+            await self._ready.wait(deadline)
+            self._read()
+        self._check()
+        return before - self._untold
+
+    async def flush(self, timeout: float = -1) -> int:
+        """Waits until every message has its report; at most ``timeout`` seconds. Returns the number that is left."""
+        deadline = after(timeout)
+        while True:
+            await asyncio.get_running_loop().run_in_executor(self._executor, self._producer._wait_sent, 0.2)
+            self._read()
+            self._check()
+            if self._untold == 0 or is_over(deadline):
+                return self._untold
+
+    async def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
+        """See Producer.purge()."""
+        self._producer.purge(in_queue, in_flight, blocking)
+
+    async def _transact(self, function: Callable[..., None], *args: Any) -> None:
+        # Reports that come meanwhile find their way to the loop.
+        await asyncio.get_running_loop().run_in_executor(self._executor, partial(function, *args))
+        await asyncio.sleep(0)
+
+    async def init_transactions(self, timeout: float = -1) -> None:
+        """See Producer.init_transactions()."""
+        await self._transact(self._producer.init_transactions, timeout)
+
+    async def begin_transaction(self) -> None:
+        """See Producer.begin_transaction()."""
+        self._producer.begin_transaction()
+
+    async def commit_transaction(self, timeout: float = -1) -> None:
+        """See Producer.commit_transaction()."""
+        await self._transact(self._producer.commit_transaction, timeout)
+
+    async def abort_transaction(self, timeout: float = -1) -> None:
+        """See Producer.abort_transaction()."""
+        await self._transact(self._producer.abort_transaction, timeout)
+
+    async def send_offsets_to_transaction(
+        self, positions: list[TopicPartition], group_metadata: bytes, timeout: float = -1
+    ) -> None:
+        """See Producer.send_offsets_to_transaction()."""
+        await self._transact(self._producer.send_offsets_to_transaction, positions, group_metadata, timeout)
+
+    async def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
+        """See Producer.list_topics()."""
+        call = partial(self._producer.list_topics, topic, timeout)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, call)
+
+    async def set_sasl_credentials(self, username: str, password: str) -> None:
+        """See Producer.set_sasl_credentials()."""
+        self._producer.set_sasl_credentials(username, password)
+
+    async def close(self, timeout: float = -1) -> bool:
+        """Sends what is queued, and closes. Every future is done afterwards. Returns whether all went well."""
+        if self._producer._is_closed:
+            return True
+        left = await self.flush(timeout)
+        if self._loop is not None:
+            self._loop.remove_reader(self._producer._fd())
+        close = partial(self._producer.close, 0.0 if left else -1.0)
+        clean = await asyncio.get_running_loop().run_in_executor(self._executor, close)
+        # Reports of what was purged were passed on to the loop.
+        await asyncio.sleep(0)
+        return clean and left == 0
+
+    def __len__(self) -> int:
+        return len(self._producer)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        exc_traceback: TracebackType | None,
+    ) -> None:
+        await self.close()

@@ -1,0 +1,140 @@
+//! What went wrong in a call to the core, and the exception that Python gets for it.
+
+use std::ffi::CStr;
+
+use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+
+use crate::ffi::{self, krs_code, krs_error};
+
+#[derive(Clone, Debug)]
+pub struct Error {
+    pub code: krs_code,
+    pub flags: u32,
+    pub message: String,
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Nothing happened in the time that was given.
+    pub fn is_no_row_yet(&self) -> bool {
+        matches!(self.code, ffi::KRS_ERR_WOULD_BLOCK | ffi::KRS_ERR_TIMED_OUT)
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.code == ffi::KRS_ERR_CLOSED
+    }
+
+    /// The `KafkaError` of it.
+    pub fn to_object(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        kafka_error(py, self.code, Some(&self.message), self.flags)
+    }
+
+    /// `KafkaException(KafkaError(...))`, but what is a mistake of the program is an exception of Python.
+    pub fn raise(&self, py: Python<'_>) -> PyErr {
+        match self.code {
+            ffi::KRS_ERR_CLOSED | ffi::KRS_ERR_HANDLE => PyRuntimeError::new_err("Client closed"),
+            // Where Python did not notice the fork.
+            ffi::KRS_ERR_FORKED => PyRuntimeError::new_err(self.message.clone()),
+            ffi::KRS_ERR_ARGUMENT => PyValueError::new_err(self.message.clone()),
+            _ => self.raise_kafka(py),
+        }
+    }
+
+    pub fn raise_kafka(&self, py: Python<'_>) -> PyErr {
+        let raised = self
+            .to_object(py)
+            .and_then(|error| class(py, &EXCEPTION, "KafkaException")?.call1((error,)));
+        raised.map_or_else(|failed| failed, PyErr::from_value)
+    }
+
+    /// The same, said in another way.
+    pub fn because(mut self, why: &str) -> Self {
+        self.message = format!("{why}: {}", self.message);
+        self
+    }
+}
+
+static ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static EXCEPTION: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+
+fn class<'py>(
+    py: Python<'py>,
+    place: &'static PyOnceLock<Py<PyAny>>,
+    name: &str,
+) -> PyResult<Bound<'py, PyAny>> {
+    let found = place.get_or_try_init(py, || {
+        Ok::<_, PyErr>(py.import("kafka_rs._error")?.getattr(name)?.unbind())
+    })?;
+    Ok(found.bind(py).clone())
+}
+
+pub fn kafka_error(
+    py: Python<'_>,
+    code: krs_code,
+    text: Option<&str>,
+    flags: u32,
+) -> PyResult<Py<PyAny>> {
+    let has = |flag| flags & flag != 0;
+    let arguments = (
+        code,
+        text.filter(|text| !text.is_empty()),
+        has(ffi::KRS_ERROR_FATAL),
+        has(ffi::KRS_ERROR_RETRIABLE),
+        has(ffi::KRS_ERROR_TXN_ABORT),
+    );
+    Ok(class(py, &ERROR, "KafkaError")?.call1(arguments)?.unbind())
+}
+
+/// Calls a function of the core and takes over what it says.
+pub fn call(function: impl FnOnce(*mut krs_error) -> krs_code) -> Result<()> {
+    let mut err = krs_error::new();
+    let code = function(&mut err);
+    if code == ffi::KRS_OK {
+        return Ok(());
+    }
+    let len = (err.message_len as usize).min(err.message.len());
+    Err(Error {
+        code,
+        flags: err.flags,
+        message: String::from_utf8_lossy(&err.message[..len]).into_owned(),
+    })
+}
+
+/// A static text of the core.
+#[allow(unsafe_code, reason = "reads a C string")]
+fn text(pointer: *const std::ffi::c_char) -> &'static str {
+    if pointer.is_null() {
+        return "";
+    }
+    // SAFETY: the functions that give it document a static, NUL-terminated string.
+    unsafe { CStr::from_ptr(pointer) }
+        .to_str()
+        .unwrap_or_default()
+}
+
+#[allow(unsafe_code, reason = "calls the C surface")]
+pub fn error_name(code: krs_code) -> &'static str {
+    // SAFETY: takes any number.
+    text(unsafe { ffi::krs_error_name(code) })
+}
+
+#[allow(unsafe_code, reason = "calls the C surface")]
+pub fn error_text(code: krs_code) -> &'static str {
+    // SAFETY: takes any number.
+    text(unsafe { ffi::krs_error_text(code) })
+}
+
+#[allow(unsafe_code, reason = "calls the C surface")]
+pub fn version() -> &'static str {
+    // SAFETY: no arguments.
+    text(unsafe { ffi::krs_version() })
+}
+
+#[allow(unsafe_code, reason = "calls the C surface")]
+pub fn librdkafka_version() -> &'static str {
+    // SAFETY: no arguments.
+    text(unsafe { ffi::krs_librdkafka_version() })
+}
