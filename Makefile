@@ -20,6 +20,7 @@ BROKERS  ?=
 build:
 	@cargo build --release --quiet
 	@ln -sf libkafka_rs.so $(OUT)/$(SONAME)
+	@bindings/go/prepare $(OUT)
 
 examples: build $(EXAMPLES)
 

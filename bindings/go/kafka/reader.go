@@ -1,0 +1,320 @@
+//go:build cgo
+
+package kafka
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// reader is the goroutine that fills a consumer's Events.
+//
+// What waits in the channel is not delivered yet: the core has lent it, as a few batches (flights), and hears of a batch
+// only when the application has received all of it. So everything that makes rows outdated first takes back what waits in
+// the channel, tells the core exactly how far the application came, and gets from it again what is still valid.
+type reader struct {
+	consumer *Consumer
+	events   chan Event
+	ctx      context.Context
+	cancel   context.CancelFunc
+	done     chan struct{}
+
+	// Under the consumer's lock, as is what follows. It is told of when nobody offers or settles any more.
+	changed *sync.Cond
+	// Batches with events that wait in the channel, oldest first. Events are taken from the last.
+	flights []*flight
+	// Batches that are free. What they held was received, and the core may have to hear that.
+	free []*flight
+	// Events of the flights that were sent to the channel.
+	sent int
+	// An event that was taken and did not fit.
+	pending Event
+	// The goroutine is sending the pending event, without the lock.
+	offering bool
+	// Goroutines that wait to settle. The reader lets them go first.
+	settlers int
+	stopped  bool
+	abandon  chan struct{}
+}
+
+// flight is a batch whose events are on their way.
+type flight struct {
+	feed
+	// For each event that was sent: how many rows are delivered once it was received.
+	marks []uint32
+	spent bool // the core does not know that all of it was delivered
+}
+
+const (
+	// Rows of a flight: an application that dies may see as many again.
+	flightRows = 256
+	// Flights at once.
+	maxFlights = 8
+	// How often a reader that can't go on looks whether the core wants it, or the application has received something.
+	readerLooks = 10 * time.Millisecond
+)
+
+func startReader(c *Consumer, size int) *reader {
+	r := &reader{
+		consumer: c,
+		events:   make(chan Event, size),
+		done:     make(chan struct{}),
+		abandon:  make(chan struct{}, 1),
+		changed:  sync.NewCond(&c.mu),
+	}
+	r.ctx, r.cancel = context.WithCancel(context.Background())
+	go r.run()
+	return r
+}
+
+type readerState int
+
+const (
+	readerIdle    readerState = iota // nothing to send
+	readerFull                       // the pending event does not fit
+	readerLate                       // too many flights, which the application has to receive first
+	readerStopped                    // no more comes
+)
+
+func (r *reader) run() {
+	defer close(r.done)
+	for {
+		r.consumer.mu.Lock()
+		for r.settlers > 0 {
+			r.changed.Wait()
+		}
+		state := r.step()
+		r.offering = state == readerFull
+		r.consumer.mu.Unlock()
+		switch state {
+		case readerIdle:
+			state = r.await()
+		case readerFull:
+			r.offer()
+		case readerLate:
+			select {
+			case <-time.After(readerLooks):
+			case <-r.ctx.Done():
+			}
+		}
+		if state == readerStopped {
+			return
+		}
+	}
+}
+
+// await waits for rows. While events wait in the channel it looks now and then whether they were received.
+func (r *reader) await() readerState {
+	deadline := time.Time{}
+	state := readerIdle
+	err := r.consumer.ready.wait(r.ctx, deadline, func() bool {
+		r.consumer.mu.Lock()
+		defer r.consumer.mu.Unlock()
+		if r.settlers == 0 {
+			state = r.step()
+		}
+		if state == readerIdle && len(r.flights) > 0 && deadline.IsZero() {
+			deadline = time.Now().Add(10 * readerLooks)
+			r.consumer.ready.file.SetReadDeadline(deadline)
+		}
+		r.offering = state == readerFull
+		return state != readerIdle || r.settlers > 0
+	})
+	if state == readerFull {
+		r.offer()
+	}
+	if err != nil && r.ctx.Err() != nil {
+		return readerStopped
+	}
+	return state
+}
+
+// offer sends the pending event without the lock, until it is wanted back.
+func (r *reader) offer() {
+	sent := false
+	timer := time.NewTimer(readerLooks)
+	select {
+	case r.events <- r.pending:
+		sent = true
+	case <-r.abandon:
+	case <-timer.C:
+	case <-r.ctx.Done():
+	}
+	timer.Stop()
+	r.consumer.mu.Lock()
+	defer r.consumer.mu.Unlock()
+	r.offering = false
+	select {
+	case <-r.abandon:
+	default:
+	}
+	if sent {
+		r.wasSent()
+	}
+	r.changed.Broadcast()
+}
+
+// wasSent notes that the pending event is in the channel.
+func (r *reader) wasSent() {
+	last := r.flights[len(r.flights)-1]
+	last.marks = append(last.marks, uint32(last.next))
+	r.sent++
+	r.pending = nil
+}
+
+// step sends what fits, and fetches what to send.
+func (r *reader) step() readerState {
+	for {
+		if r.stopped {
+			return readerStopped
+		}
+		r.release()
+		if len(r.flights) > 0 && r.flights[0].rows.needsAttention() {
+			r.takeBack()
+		}
+		if !r.sendFlight() {
+			return readerFull
+		}
+		if len(r.flights) == maxFlights {
+			return readerLate
+		}
+		switch code := r.fetch(); code {
+		case 0:
+		case codeWouldBlock:
+			return readerIdle
+		default:
+			return readerStopped
+		}
+	}
+}
+
+// sendFlight sends the rest of the last flight; false if not all of it fits.
+func (r *reader) sendFlight() bool {
+	if len(r.flights) == 0 {
+		return true
+	}
+	last := r.flights[len(r.flights)-1]
+	for {
+		if r.pending == nil {
+			event, m := last.take()
+			switch {
+			case m != nil:
+				r.pending = m
+			case event != nil:
+				r.pending = event
+			default:
+				return true
+			}
+		}
+		select {
+		case r.events <- r.pending:
+			r.wasSent()
+		default:
+			return false
+		}
+	}
+}
+
+func (r *reader) fetch() int {
+	var f *flight
+	if n := len(r.free); n > 0 {
+		f, r.free = r.free[n-1], r.free[:n-1]
+	} else {
+		f = &flight{}
+		f.rows = newRows()
+	}
+	delivered := uint32(0)
+	if f.spent {
+		delivered = allRows
+	}
+	code := f.rows.recv(r.consumer.events, delivered, flightRows)
+	f.reset()
+	f.step, f.marks, f.spent = flightRows, f.marks[:0], false
+	if code == 0 {
+		r.flights = append(r.flights, f)
+	} else {
+		r.free = append(r.free, f)
+	}
+	return code
+}
+
+// release frees the flights of which all was received.
+func (r *reader) release() {
+	received := r.sent - len(r.events)
+	for len(r.flights) > 0 {
+		first := r.flights[0]
+		if first.next < first.rows.count || len(first.marks) > received || (r.pending != nil && len(r.flights) == 1) {
+			return
+		}
+		received -= len(first.marks)
+		r.sent -= len(first.marks)
+		first.spent = true
+		r.free = append(r.free, first)
+		r.flights = r.flights[1:]
+	}
+}
+
+// takeBack empties the channel, and gives back to the core what the application has not received.
+func (r *reader) takeBack() {
+	taken := 0
+	for empty := false; !empty; {
+		select {
+		case <-r.events:
+			taken++
+		default:
+			empty = true
+		}
+	}
+	received := r.sent - taken
+	for _, f := range r.flights {
+		delivered := uint32(0)
+		if count := min(received, len(f.marks)); count > 0 {
+			delivered = f.marks[count-1]
+			received -= count
+		}
+		f.rows.recv(r.consumer.events, delivered, 0)
+		f.reset()
+		f.spent = false
+		r.free = append(r.free, f)
+	}
+	for _, f := range r.free {
+		if f.spent {
+			f.rows.recv(r.consumer.events, allRows, 0)
+			f.spent = false
+		}
+	}
+	r.flights, r.sent, r.pending = nil, 0, nil
+}
+
+// settle takes back what waits in the channel, and runs body before anything is sent again.
+func (r *reader) settle(body func()) {
+	r.consumer.mu.Lock()
+	defer r.consumer.mu.Unlock()
+	r.settlers++
+	for r.offering {
+		select {
+		case r.abandon <- struct{}{}:
+		default:
+		}
+		r.changed.Wait()
+	}
+	r.takeBack()
+	body()
+	r.settlers--
+	r.changed.Broadcast()
+}
+
+// stop ends the goroutine, takes back what was not received, and closes the channel.
+func (r *reader) stop() {
+	r.settle(func() { r.stopped = true })
+	r.cancel()
+	<-r.done
+	close(r.events)
+	r.consumer.mu.Lock()
+	defer r.consumer.mu.Unlock()
+	for _, f := range r.free {
+		f.rows.free()
+	}
+	r.free = nil
+}
