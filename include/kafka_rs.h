@@ -7,11 +7,13 @@
  *  - Every function that can fail returns a krs_code, 0 on success, and takes as its last argument
  *    a krs_error of the caller, or NULL, which then says why. Nothing else keeps an error.
  *  - A handle (krs_client, krs_topic, krs_chan, krs_mock) is a number: copied freely, never freed,
- *    safe to use at any time and from any thread. A closed one gives KRS_ERR_CLOSED.
+ *    safe to use at any time and from any thread. A closed one gives KRS_ERR_CLOSED, and a
+ *    number that is no handle of that kind KRS_ERR_HANDLE, from every function.
  *  - An object behind a pointer (krs_conf, krs_batch) has one owner, who frees it once, and is used
  *    by one thread at a time.
  *  - A struct of the caller starts with struct_size; the KRS_*_INIT macros set it. New fields are
- *    only ever added at the end, so programs need not be compiled again.
+ *    only ever added at the end, so programs need not be compiled again. A struct without its
+ *    size is refused; a krs_error without it stays unwritten.
  *  - timeout_ms is in milliseconds: 0 = do not wait, -1 = wait for ever.
  *  - Texts are UTF-8. Strings passed in end with NUL; krs_bytes passed out do not.
  *  - The library prints nothing, installs no signal handler, and calls no function of the caller.
@@ -40,6 +42,11 @@
 #define KRS_ROW_INIT                                                                               \
     { (uint32_t)sizeof(krs_row), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,                                  \
       KRS_BYTES_NULL, KRS_BYTES_NULL, KRS_BYTES_NULL, 0, 0 }
+#define KRS_PARTITIONS_INIT                                                                        \
+    { (uint32_t)sizeof(krs_partitions), 0, 0, KRS_COLUMN_NULL, 0, NULL, NULL, NULL, NULL,           \
+      KRS_COLUMN_NULL }
+#define KRS_STATS_INIT                                                                             \
+    { (uint32_t)sizeof(krs_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define KRS_CASE_INIT { (uint32_t)sizeof(krs_case), 0, { 0 }, NULL, NULL, NULL, KRS_ALL, 0 }
 #define KRS_CLOSE_RESULT_INIT { (uint32_t)sizeof(krs_close_result), 0, 0, 0, 0, 0 }
 
@@ -98,11 +105,41 @@
 // just before it because the channel was full.
 #define KRS_EVENT_LOG 7
 
+// Row kind: one partition of an answer. `offset`, `leader_epoch` and `code` are
+// its own; `value` is what is kept with a committed offset.
+#define KRS_EVENT_PARTITION 8
+
+// Row kind: a partition that the group gives to the consumer. `offset` says where
+// it would begin, if that is known. The rows of one rebalance belong together
+// (`KRS_ROW_MORE`); without partitions it is one row without a topic. See
+// `krs_consumer_application_rebalance()`.
+#define KRS_EVENT_ASSIGN 9
+
+// Row kind: a partition that the group takes away; as `KRS_EVENT_ASSIGN`.
+#define KRS_EVENT_REVOKE 10
+
+// Row kind: an OAUTHBEARER token is wanted. `value` is
+// `sasl.oauthbearer.config`. Answer with `krs_client_set_token()` or
+// `krs_client_token_failed()`.
+#define KRS_EVENT_TOKEN_REFRESH 11
+
+// Row kind: a broker. `partition` is its id, `key` its host, `offset` its port.
+#define KRS_EVENT_BROKER 12
+
+// Row kind: a topic and its `code`, before the `KRS_EVENT_PARTITION` rows of its
+// partitions: there `offset` is the leader's id (-1 = none), `key` holds the ids
+// of the replicas and `value` those of the replicas in sync, as `int32_t`s.
+#define KRS_EVENT_TOPIC 13
+
 // Row flag: the next row belongs to the same event.
 #define KRS_ROW_MORE 1
 
 // Row flag: the client can't go on.
 #define KRS_ROW_FATAL 2
+
+// Row flag of `KRS_EVENT_REVOKE`: others may own the partition already, so
+// nothing can be committed for it any more.
+#define KRS_ROW_LOST 4
 
 // Timestamp type: none.
 #define KRS_TIMESTAMP_NONE 0
@@ -118,6 +155,27 @@
 
 // `krs_chan_recv()`: all rows that the batch handed out were delivered.
 #define KRS_ALL UINT32_MAX
+
+// Offset: the end of the partition.
+#define KRS_OFFSET_END (-1)
+
+// Offset: the beginning of the partition.
+#define KRS_OFFSET_BEGINNING (-2)
+
+// Offset: what the group committed.
+#define KRS_OFFSET_STORED (-1000)
+
+// Offset: none.
+#define KRS_OFFSET_NONE (-1001)
+
+// `krs_consumer_assign()`: in place of all that is assigned.
+#define KRS_ASSIGN_REPLACE 0
+
+// `krs_consumer_assign()`: beside what is assigned.
+#define KRS_ASSIGN_ADD 1
+
+// `krs_consumer_assign()`: no longer.
+#define KRS_ASSIGN_REMOVE 2
 
 // `krs_case.op`: send `message`.
 #define KRS_CASE_SEND 1
@@ -223,30 +281,39 @@ typedef struct krs_close_result {
     uint32_t reserved;
 } krs_close_result;
 
-// A message to send: the caller's memory, copied before the call returns.
-// Start with `KRS_MESSAGE_INIT`.
-typedef struct krs_message {
+// What a client counts. Start with `KRS_STATS_INIT`.
+typedef struct krs_stats {
     uint32_t struct_size;
-    // `KRS_MESSAGE_*`.
-    uint32_t flags;
-    // Needed to produce; optional on a channel of `krs_chan_new()`.
-    krs_topic topic;
-    // Or `KRS_PARTITION_ANY`.
-    int32_t partition;
     uint32_t reserved;
-    krs_bytes key;
-    krs_bytes value;
-    // Made with `krs_headers_add()`; null for none.
-    krs_bytes headers;
-    // Milliseconds since the epoch; 0 = now.
-    int64_t timestamp;
-    // Comes back in the report, untouched.
-    uint64_t opaque;
-    // Where the report goes; none = to the client's events channel. The channel
-    // keeps a place for it from now on, so its capacity bounds the messages
-    // that name it.
-    krs_chan report;
-} krs_message;
+    // Consumer: rows that came back undelivered and will come again.
+    uint64_t rows_held;
+    // Consumer: rows of paused partitions that will come when they are resumed.
+    uint64_t rows_withheld;
+    // Consumer: rows that were dropped since they no longer counted (revoked,
+    // sought away).
+    uint64_t rows_stale;
+    // Consumer: bytes of messages in batches that are out or came back; bounded by
+    // `krs.held.max.kbytes`.
+    uint64_t bytes_held;
+    // Producer: messages without a result.
+    uint64_t pending;
+    // Producer: reports that went to the events channel because their own channel
+    // had been closed.
+    uint64_t reports_redirected;
+    // When librdkafka made the statistics below, in milliseconds since the epoch;
+    // 0 = not yet (`statistics.interval.ms`).
+    int64_t taken_at;
+    // Messages in librdkafka's producer queues, and their bytes.
+    int64_t messages_queued;
+    int64_t bytes_queued;
+    // Requests to and responses from brokers, and their bytes.
+    int64_t requests;
+    int64_t bytes_sent;
+    int64_t responses;
+    int64_t bytes_received;
+    int64_t messages_sent;
+    int64_t messages_received;
+} krs_stats;
 
 // Values of any length, in the layout of Arrow's LargeBinary. Value `i` is
 // `data[offsets[i]]` up to, not including, `data[offsets[i + 1]]`.
@@ -258,31 +325,25 @@ typedef struct krs_column {
     const uint8_t *validity;
 } krs_column;
 
-// Messages to send, in columns: the caller's memory, copied before the call
-// returns. A column that is NULL has the value of `KRS_MESSAGE_INIT` in every row.
-typedef struct krs_records {
+// Partitions, in columns of `count` values: the caller's memory, copied before
+// the call returns. Start with `KRS_PARTITIONS_INIT`.
+typedef struct krs_partitions {
     uint32_t struct_size;
-    // `KRS_MESSAGE_*`, for all rows.
-    uint32_t flags;
-    // Number of rows.
+    uint32_t reserved;
     size_t count;
-    const krs_topic *topics;
+    // Names of topics, `topic_count` of them.
+    krs_column topics;
     size_t topic_count;
-    // Indices into `topics`; NULL = the first for all rows.
+    // Indices into `topics`; NULL = the first for all.
     const uint32_t *topic;
     const int32_t *partition;
-    const int64_t *timestamp;
-    const uint64_t *opaque;
-    // `offsets` NULL = null in every row, also for `value`.
-    krs_column key;
-    krs_column value;
-    // `count + 1` positions in `header_key` and `header_value`; NULL = no headers.
-    const uint32_t *header_start;
-    krs_column header_key;
-    krs_column header_value;
-    // As in `krs_message`, for all rows.
-    krs_chan report;
-} krs_records;
+    // NULL = `KRS_OFFSET_NONE` for all.
+    const int64_t *offset;
+    // NULL = none (-1) for all.
+    const int32_t *leader_epoch;
+    // What is kept with a committed offset; `offsets` NULL = none.
+    krs_column metadata;
+} krs_partitions;
 
 // The rows of a batch, in columns of `count` values each. Everything it points
 // to belongs to the batch, and stays valid until the batch is passed to a
@@ -322,9 +383,62 @@ typedef struct krs_batch_view {
     uint32_t topic_count;
     uint32_t reserved;
     // Becomes other than 0 when the receiver should call again soon, although
-    // it has rows left: read it atomically, as often as you like.
+    // it has rows left. Only a consumer's batches ever set it. Another thread
+    // writes it: read it atomically (`__atomic_load_n`, `stdatomic.h`), as often
+    // as you like.
     const uint32_t *attention;
 } krs_batch_view;
+
+// A message to send: the caller's memory, copied before the call returns.
+// Start with `KRS_MESSAGE_INIT`.
+typedef struct krs_message {
+    uint32_t struct_size;
+    // `KRS_MESSAGE_*`.
+    uint32_t flags;
+    // Needed to produce; optional on a channel of `krs_chan_new()`.
+    krs_topic topic;
+    // Or `KRS_PARTITION_ANY`.
+    int32_t partition;
+    uint32_t reserved;
+    krs_bytes key;
+    krs_bytes value;
+    // Made with `krs_headers_add()`; null for none.
+    krs_bytes headers;
+    // Milliseconds since the epoch; 0 = now.
+    int64_t timestamp;
+    // Comes back in the report, untouched.
+    uint64_t opaque;
+    // Where the report goes; none = to the client's events channel. The channel
+    // keeps a place for it from now on, so its capacity bounds the messages
+    // that name it.
+    krs_chan report;
+} krs_message;
+
+// Messages to send, in columns: the caller's memory, copied before the call
+// returns. A column that is NULL has the value of `KRS_MESSAGE_INIT` in every row.
+typedef struct krs_records {
+    uint32_t struct_size;
+    // `KRS_MESSAGE_*`, for all rows.
+    uint32_t flags;
+    // Number of rows.
+    size_t count;
+    const krs_topic *topics;
+    size_t topic_count;
+    // Indices into `topics`; NULL = the first for all rows.
+    const uint32_t *topic;
+    const int32_t *partition;
+    const int64_t *timestamp;
+    const uint64_t *opaque;
+    // `offsets` NULL = null in every row, also for `value`.
+    krs_column key;
+    krs_column value;
+    // `count + 1` positions in `header_key` and `header_value`; NULL = no headers.
+    const uint32_t *header_start;
+    krs_column header_key;
+    krs_column header_value;
+    // As in `krs_message`, for all rows.
+    krs_chan report;
+} krs_records;
 
 // One case of `krs_chan_select()`.
 typedef struct krs_case {
@@ -466,12 +580,15 @@ krs_code krs_conf_new(uint32_t kind, krs_conf **conf, krs_error *err);
 // Sets a key. Known are all keys of librdkafka (topic-level keys too, as the
 // default for all topics) and these of confluent-kafka-go, with its meaning:
 //
-// - `go.delivery.reports` (producer, `true`): reports go to the events channel;
-//   a message that names a channel of its own has its report there in any case;
+// - `go.delivery.reports` (producer, `true`): reports go to the events channel,
+//   which keeps them until they are received: read it, or set this to false,
+//   or memory grows with every message. A message that names a channel of its
+//   own has its report there in any case;
 // - `go.delivery.report.fields` (producer, `key,value`): what of the message comes
 //   back in its report: `all`, `none`, or a list of `key`, `value`, `headers`;
 // - `go.events.channel.size` (producer 1000000, consumer 1000): capacity of the
-//   events channel. Reports are kept even beyond it, never lost;
+//   events channel. Reports and fatal errors are kept even beyond it, never
+//   lost; other errors and statistics are dropped where there is no room;
 // - `go.produce.channel.size` (producer, 1000000): capacity that the produce
 //   channel of a language with channels of its own has. In C a message is in
 //   librdkafka's queue as soon as it is sent (`queue.buffering.max.messages`);
@@ -555,7 +672,8 @@ krs_code krs_client_events(krs_client client, krs_chan *chan, krs_error *err);
 krs_code krs_client_logs(krs_client client, krs_chan *chan, krs_error *err);
 
 // Writes the client's name, such as `rdkafka#producer-1`, NUL-terminated, to
-// `buffer` of `capacity` bytes, and its length to `*len`.
+// `buffer` of `capacity` bytes, and its length to `*len`, unless that is NULL.
+// With `capacity` 0 it only tells the length.
 //
 // Ownership: copied to the caller's memory.
 // Threads: any.
@@ -595,7 +713,7 @@ krs_code krs_client_fatal(krs_client client, krs_error *err);
 // `KRS_ROW_INIT`.
 //
 // Ownership: `*batch` is the caller's, to be freed with `krs_batch_free()`. The
-// row is valid until the next call with that batch.
+// row is valid until the next call with that batch; a call that fails clears it.
 // Threads: any; a batch is used by one thread at a time.
 // Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT`: no row yet;
 // `KRS_ERR_CLOSED`.
@@ -623,6 +741,119 @@ krs_code krs_client_close(krs_client client,
                           int32_t timeout_ms,
                           krs_close_result *result,
                           krs_error *err);
+
+// Sets the user and password that the next connections authenticate with (SASL
+// PLAIN and SCRAM). Connections that are open stay open.
+//
+// Ownership: both are copied. The password is never told to anyone but brokers.
+// Threads: any.
+// Errors: `KRS_ERR_INVALID_ARG`.
+krs_code krs_client_set_sasl(krs_client client,
+                             const char *user,
+                             const char *password,
+                             krs_error *err);
+
+// Gives the OAUTHBEARER token that a `KRS_EVENT_TOKEN_REFRESH` row asked for, or a
+// fresh one at any time. `lifetime_ms` says until when it is good, in milliseconds
+// since the epoch. `extensions` are `extension_count` strings, a key and a value in
+// turn.
+//
+// Ownership: all is copied. The token is never told to anyone but brokers.
+// Threads: any.
+// Errors: `KRS_ERR_INVALID_ARG` with the reason; `KRS_ERR_STATE` if
+// `sasl.mechanisms` is not OAUTHBEARER.
+krs_code krs_client_set_token(krs_client client,
+                              const char *token,
+                              int64_t lifetime_ms,
+                              const char *principal,
+                              const char *const *extensions,
+                              size_t extension_count,
+                              krs_error *err);
+
+// Says that there is no token: an error row tells `reason`, and another
+// `KRS_EVENT_TOKEN_REFRESH` comes after ten seconds.
+//
+// Ownership: `reason` is copied.
+// Threads: any.
+// Errors: `KRS_ERR_STATE` if `sasl.mechanisms` is not OAUTHBEARER.
+krs_code krs_client_token_failed(krs_client client,
+                                 const char *reason,
+                                 krs_error *err);
+
+// What the client counts: the core's own figures as of now, and librdkafka's as
+// of its last statistics (`statistics.interval.ms`), whose text comes as rows of
+// kind `KRS_EVENT_STATS`.
+//
+// Ownership: `stats`, which starts as `KRS_STATS_INIT`, is the caller's.
+// Threads: any.
+krs_code krs_client_stats(krs_client client, krs_stats *stats, krs_error *err);
+
+/* ---- cluster ------------------------------------------------------------------------------- */
+
+// Turns times into offsets: `offset` of each partition is a time in milliseconds
+// since the epoch, and that of its answer the first offset with that time or
+// later, or the end. Asks brokers.
+//
+// Answers, ownership and threads: as for `krs_consumer_position()`.
+// Errors: `KRS_ERR_TIMED_OUT`.
+krs_code krs_cluster_offsets_for_times(krs_client client,
+                                       const krs_partitions *times,
+                                       int32_t timeout_ms,
+                                       krs_batch **batch,
+                                       krs_batch_view *view,
+                                       krs_error *err);
+
+// The first offset of a partition, and the one after its last. `timeout_ms` 0: as
+// last seen while fetching (-1001 = never); otherwise asks a broker.
+//
+// Threads: any.
+// Errors: `KRS_ERR_TIMED_OUT`; `KRS_ERR_UNKNOWN_PARTITION`.
+krs_code krs_cluster_watermarks(krs_client client,
+                                const char *topic,
+                                int32_t partition,
+                                int32_t timeout_ms,
+                                int64_t *low,
+                                int64_t *high,
+                                krs_error *err);
+
+// The brokers, and of topics the partitions with their leaders and replicas, as
+// one broker knows them: rows of kind `KRS_EVENT_BROKER`, `KRS_EVENT_TOPIC` and
+// `KRS_EVENT_PARTITION`. `topic` names one; NULL with `all_topics` 1 asks for all
+// topics of the cluster, and with 0 for those that the client uses.
+//
+// Ownership: `*batch` is the caller's; see `krs_consumer_position()`.
+// Threads: any.
+// Errors: `KRS_ERR_TIMED_OUT`. The error of a topic is in its row.
+krs_code krs_cluster_metadata(krs_client client,
+                              const char *topic,
+                              uint32_t all_topics,
+                              int32_t timeout_ms,
+                              krs_batch **batch,
+                              krs_batch_view *view,
+                              krs_error *err);
+
+// Writes the cluster's id, NUL-terminated, to `buffer` of `capacity` bytes, and
+// its length to `*len`, unless that is NULL. With `capacity` 0 it only tells the
+// length.
+//
+// Ownership: copied to the caller's memory.
+// Threads: any.
+// Errors: `KRS_ERR_TIMED_OUT`; `KRS_ERR_ARGUMENT` if it does not fit.
+krs_code krs_cluster_id(krs_client client,
+                        int32_t timeout_ms,
+                        char *buffer,
+                        size_t capacity,
+                        size_t *len,
+                        krs_error *err);
+
+// The id of the broker that controls the cluster.
+//
+// Threads: any.
+// Errors: `KRS_ERR_TIMED_OUT`.
+krs_code krs_cluster_controller_id(krs_client client,
+                                   int32_t timeout_ms,
+                                   int32_t *id,
+                                   krs_error *err);
 
 /* ---- producer ------------------------------------------------------------------------------ */
 
@@ -663,7 +894,8 @@ krs_code krs_producer_send(krs_client client,
 // Threads: any.
 // Errors: `KRS_ERR_QUEUE_FULL`, `KRS_ERR_TIMED_OUT`: no room, and `*done` rows
 // were dealt with; `KRS_ERR_ARGUMENT`: the columns are inconsistent, and no row
-// was sent. Rows that were refused do not make the call fail.
+// was sent. Rows that were refused do not make the call fail; their code says
+// why, `KRS_ERR_CLOSED` for example if the report channel was closed.
 krs_code krs_producer_send_batch(krs_client client,
                                  const krs_records *records,
                                  int32_t timeout_ms,
@@ -673,7 +905,9 @@ krs_code krs_producer_send_batch(krs_client client,
 
 // Adds a header to `buffer`, which has `capacity` bytes of which `*len` are
 // used: start with `*len` 0, add each header, and pass `buffer` and `*len` as
-// `krs_message.headers`. A header takes 8 bytes, its key and its value.
+// `krs_message.headers`. A header takes 8 bytes, its key and its value: the
+// lengths of both as `int32_t` in the machine's byte order (-1 = null value),
+// then the bytes of both, and the next header right after.
 //
 // Ownership: the buffer is the caller's; key and value are copied into it.
 // Threads: one at a time for one buffer.
@@ -707,13 +941,72 @@ krs_code krs_producer_purge(krs_client client, uint32_t flags, krs_error *err);
 // nobody has received yet are not counted.
 //
 // Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` for a consumer.
 krs_code krs_producer_len(krs_client client, size_t *pending, krs_error *err);
+
+/* ---- txn ----------------------------------------------------------------------------------- */
+
+// Prepares a producer with a `transactional.id` for transactions, once, before
+// the first message: ends what an earlier producer of that id left open, and
+// keeps that one from going on.
+//
+// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
+//
+// Threads: any; the calls of this section one at a time.
+// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
+// the producer. `KRS_ERR_STATE`: not a transactional producer, or done already.
+krs_code krs_txn_init(krs_client client, int32_t timeout_ms, krs_error *err);
+
+// Begins a transaction, to which all messages sent from now on belong.
+//
+// Threads: any; the calls of this section one at a time.
+// Errors: `KRS_ERR_STATE`: one is open already, or `krs_txn_init()` is missing;
+// with `KRS_ERROR_FATAL` close the producer.
+krs_code krs_txn_begin(krs_client client, krs_error *err);
+
+// Makes offsets of a consumer part of the transaction: they are committed for
+// its group if and when the transaction is. The consumer must not commit them
+// itself (`enable.auto.commit` false).
+//
+// `offsets` say where to go on, the last offset plus one. `group` comes from
+// `krs_consumer_group_metadata()`, of this or another process.
+//
+// Ownership: all is copied.
+// Threads: any; the calls of this section one at a time.
+// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_TXN_ABORT`
+// abort the transaction, with `KRS_ERROR_FATAL` close the producer.
+krs_code krs_txn_offsets(krs_client client,
+                         const krs_partitions *offsets,
+                         krs_bytes group,
+                         int32_t timeout_ms,
+                         krs_error *err);
+
+// Commits the transaction, once all of its messages have a result. Nobody needs
+// to receive reports meanwhile.
+//
+// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
+//
+// Threads: any; the calls of this section one at a time.
+// Errors: with `KRS_ERROR_RETRIABLE`, `KRS_ERR_TIMED_OUT` for example, call it
+// again; with `KRS_ERROR_TXN_ABORT` abort the transaction; with
+// `KRS_ERROR_FATAL` close the producer.
+krs_code krs_txn_commit(krs_client client, int32_t timeout_ms, krs_error *err);
+
+// Takes the transaction back: its messages that were not sent yet are purged
+// (`KRS_ERR_PURGE_QUEUE`), and consumers with `isolation.level`
+// `read_committed` see none of them.
+//
+// Threads: any; the calls of this section one at a time.
+// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
+// the producer.
+krs_code krs_txn_abort(krs_client client, int32_t timeout_ms, krs_error *err);
 
 /* ---- consumer ------------------------------------------------------------------------------ */
 
-// Subscribes to topics, in place of those before. A name that begins with `^`
-// is a regular expression over the names of all topics. Partitions are
-// assigned by the group, later; rows then come out of the events channel.
+// Subscribes to topics, in place of those before; what stays assigned goes on
+// undisturbed. A name that begins with `^` is a regular expression over the
+// names of all topics. Partitions are assigned by the group, later; rows then
+// come out of the events channel.
 //
 // Ownership: the names, `count` NUL-terminated strings, are copied.
 // Threads: any.
@@ -728,27 +1021,221 @@ krs_code krs_consumer_subscribe(krs_client client,
 // Leaves all topics.
 //
 // Threads: any.
+// Errors: `KRS_ERR_FATAL`.
 krs_code krs_consumer_unsubscribe(krs_client client, krs_error *err);
 
+// What the consumer is subscribed to: a `KRS_EVENT_PARTITION` row for each topic,
+// without a partition.
+//
+// Ownership: `*batch` is the caller's; see `krs_consumer_position()`.
+// Threads: any.
+krs_code krs_consumer_subscription(krs_client client,
+                                   krs_batch **batch,
+                                   krs_batch_view *view,
+                                   krs_error *err);
+
+// What is assigned now: a row for each partition, whose `offset` is the
+// application's position.
+//
+// Ownership: `*batch` is the caller's; see `krs_consumer_position()`.
+// Threads: any.
+krs_code krs_consumer_assignment(krs_client client,
+                                 krs_batch **batch,
+                                 krs_batch_view *view,
+                                 krs_error *err);
+
+// Whether rebalances come out as rows, `KRS_EVENT_ASSIGN` and
+// `KRS_EVENT_REVOKE`, for the application to answer with
+// `krs_consumer_assign()`. At first as `go.application.rebalance.enable` says.
+//
+// A rebalance goes on only when it is answered. Where the application passes its
+// rows back as delivered without an answer, the core gives the usual one. When a
+// revoke comes out, no row of its partitions will come any more, and their
+// offsets can still be committed, unless they are lost (`KRS_ROW_LOST`). While
+// the client closes, the core answers.
+//
+// Threads: any.
+krs_code krs_consumer_application_rebalance(krs_client client,
+                                            uint32_t enabled,
+                                            krs_error *err);
+
+// Assigns partitions, from their `offset` on (`KRS_OFFSET_NONE` = where the group
+// committed), also in answer to a rebalance. `how`: `KRS_ASSIGN_REPLACE` (with
+// none: nothing is assigned any more), or `KRS_ASSIGN_ADD` and
+// `KRS_ASSIGN_REMOVE`, which a group with the cooperative protocol requires
+// (`krs_consumer_rebalance_protocol()`). What was delivered of a partition that
+// goes is committed (`enable.auto.commit`); its other rows are never seen again.
+//
+// Ownership: all is copied. `partitions` may be NULL for none.
+// Threads: any.
+// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol;
+// `KRS_ERR_FATAL`.
+krs_code krs_consumer_assign(krs_client client,
+                             uint32_t how,
+                             const krs_partitions *partitions,
+                             krs_error *err);
+
+// Stops fetching partitions until `krs_consumer_resume()`. When this returned, no
+// row of theirs comes out; rows that were fetched or come back come afterwards,
+// none lost and none twice. They stay assigned.
+//
+// Answers as `krs_consumer_position()`: `KRS_ERR_STATE` for a partition that is
+// not assigned.
+//
+// Ownership and threads: as for `krs_consumer_position()`.
+krs_code krs_consumer_pause(krs_client client,
+                            const krs_partitions *partitions,
+                            krs_batch **batch,
+                            krs_batch_view *view,
+                            krs_error *err);
+
+// Goes on fetching paused partitions.
+//
+// Answers, ownership and threads: as for `krs_consumer_pause()`.
+krs_code krs_consumer_resume(krs_client client,
+                             const krs_partitions *partitions,
+                             krs_batch **batch,
+                             krs_batch_view *view,
+                             krs_error *err);
+
+// Goes on at `offset` of each partition: a position, `KRS_OFFSET_BEGINNING`,
+// `KRS_OFFSET_END`, or -2000 - n for n before the end. When this returned, no row
+// from before comes out.
+//
+// `timeout_ms` bounds the wait for a partition that has been assigned just now,
+// where fetching has not begun; if it passes, the seek is done later all the same.
+//
+// Answers as `krs_consumer_position()`: `KRS_ERR_STATE` for a partition that is
+// not assigned, `KRS_ERR_INVALID_ARG` for an offset that is no position. Both
+// leave the partition as it was.
+//
+// Ownership and threads: as for `krs_consumer_position()`.
+krs_code krs_consumer_seek(krs_client client,
+                           const krs_partitions *partitions,
+                           int32_t timeout_ms,
+                           krs_batch **batch,
+                           krs_batch_view *view,
+                           krs_error *err);
+
+// Where the application is in each partition: the offset after the last row that
+// was delivered, or where it wanted to begin, or `KRS_OFFSET_NONE`. What was
+// fetched ahead does not count.
+//
+// The answer is one `KRS_EVENT_PARTITION` row for each partition asked for, in
+// that order, each with its own `code`; the call fails only as a whole. `batch`
+// and `view` may both be NULL: then the first partition's error is the call's.
+//
+// Ownership: `*batch`, NULL or from an earlier call, is the caller's, to be freed
+// with `krs_batch_free()`; the view is valid until the next call with that batch.
+// Threads: any; a batch is used by one thread at a time.
+krs_code krs_consumer_position(krs_client client,
+                               const krs_partitions *partitions,
+                               krs_batch **batch,
+                               krs_batch_view *view,
+                               krs_error *err);
+
+// What the group has committed for each partition, `KRS_OFFSET_NONE` if nothing:
+// asks a broker.
+//
+// Answers, ownership and threads: as for `krs_consumer_position()`.
+// Errors: `KRS_ERR_TIMED_OUT`.
+krs_code krs_consumer_committed(krs_client client,
+                                const krs_partitions *partitions,
+                                int32_t timeout_ms,
+                                krs_batch **batch,
+                                krs_batch_view *view,
+                                krs_error *err);
+
+// Stores offsets for the next commit, for programs that set
+// `enable.auto.offset.store` to false: `offset` is where to go on, the last
+// offset plus one.
+//
+// Answers as `krs_consumer_position()`: `KRS_ERR_STATE` for a partition that is
+// not assigned.
+//
+// Ownership and threads: as for `krs_consumer_position()`.
+// Errors: `KRS_ERR_INVALID_ARG` while `enable.auto.offset.store` is true.
+krs_code krs_consumer_store(krs_client client,
+                            const krs_partitions *partitions,
+                            krs_batch **batch,
+                            krs_batch_view *view,
+                            krs_error *err);
+
 // Commits what was delivered: of a row that `krs_client_poll()` returned, or of
-// a batch that was passed back, the offset after it.
+// a batch that was passed back, the offset after it. With
+// `enable.auto.offset.store` set to false: what `krs_consumer_store()` stored.
 //
 // `timeout_ms` 0: returns at once, and the outcome comes as rows of kind
 // `KRS_EVENT_COMMIT` with `opaque`. Otherwise the outcome is waited for
-// (-1 = for ever).
+// (-1 = for ever) and answered as by `krs_consumer_position()`, a row for each
+// partition that was committed.
 //
 // With `enable.auto.commit` (the default) this happens by itself every
-// `auto.commit.interval.ms` and on close; with `enable.auto.offset.store` set to
-// false nothing counts as delivered by itself.
+// `auto.commit.interval.ms`, on a revoke and on close.
 //
-// Threads: any.
+// Ownership and threads: as for `krs_consumer_position()`.
 // Errors: `KRS_ERR_NO_OFFSET` if there is nothing new to commit;
-// `KRS_ERR_TIMED_OUT`: the outcome is not known; the code of a partition whose
-// commit failed, which the message names.
+// `KRS_ERR_TIMED_OUT`: the outcome is not known.
 krs_code krs_consumer_commit(krs_client client,
                              int32_t timeout_ms,
                              uint64_t opaque,
+                             krs_batch **batch,
+                             krs_batch_view *view,
                              krs_error *err);
+
+// Commits these offsets: `offset` is where to go on, the last offset plus one,
+// and `metadata` is kept with it. Everything else as for `krs_consumer_commit()`.
+krs_code krs_consumer_commit_offsets(krs_client client,
+                                     const krs_partitions *offsets,
+                                     int32_t timeout_ms,
+                                     uint64_t opaque,
+                                     krs_batch **batch,
+                                     krs_batch_view *view,
+                                     krs_error *err);
+
+// Writes what a transactional producer needs to know of the consumer's group, for
+// `krs_txn_offsets()`, to `buffer` of `capacity` bytes, and its length to `*len`.
+// With `capacity` 0 it only tells the length. Ask anew for every transaction:
+// it changes with each rebalance.
+//
+// Ownership: copied to the caller's memory.
+// Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` if it does not fit (`*len` is set).
+krs_code krs_consumer_group_metadata(krs_client client,
+                                     uint8_t *buffer,
+                                     size_t capacity,
+                                     size_t *len,
+                                     krs_error *err);
+
+// Writes the consumer's id in its group, empty outside one, NUL-terminated, to
+// `buffer` of `capacity` bytes, and its length to `*len`, unless that is NULL.
+// With `capacity` 0 it only tells the length.
+//
+// Ownership: copied to the caller's memory.
+// Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` if it does not fit.
+krs_code krs_consumer_member_id(krs_client client,
+                                char *buffer,
+                                size_t capacity,
+                                size_t *len,
+                                krs_error *err);
+
+// How the group rebalances: `*name` becomes `"EAGER"`, `"COOPERATIVE"` (also for
+// `group.protocol` `consumer`), or `"NONE"` outside a group.
+//
+// Ownership: `*name` is a static string.
+// Threads: any.
+krs_code krs_consumer_rebalance_protocol(krs_client client,
+                                         const char **name,
+                                         krs_error *err);
+
+// Whether what is being revoked may have other owners already: `*lost` becomes 1
+// if so, otherwise 0.
+//
+// Threads: any.
+krs_code krs_consumer_assignment_lost(krs_client client,
+                                      uint32_t *lost,
+                                      krs_error *err);
 
 /* ---- chan ---------------------------------------------------------------------------------- */
 
@@ -757,6 +1244,7 @@ krs_code krs_consumer_commit(krs_client client,
 //
 // Ownership: the channel is the caller's: `krs_chan_free()` ends it.
 // Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` for NULL.
 krs_code krs_chan_new(size_t capacity, krs_chan *chan, krs_error *err);
 
 // Sends a message: to a produce channel to be produced, to any other channel
@@ -773,9 +1261,11 @@ krs_code krs_chan_send(krs_chan chan,
                        int32_t timeout_ms,
                        krs_error *err);
 
-// Receives up to `max` rows: as many as are there, and at least one, for which
-// it waits up to `timeout_ms` (0 = do not wait, -1 = for ever). A closed
-// channel first gives what it holds.
+// Receives up to `max` rows (`KRS_ALL` = as many as one batch takes) and at least
+// one, for which it waits up to `timeout_ms` (0 = do not wait, -1 = for ever).
+// There may be more than it gives: a batch ends at about 16 MiB, and where the
+// channel keeps rows in smaller pieces. To empty a channel, call until
+// `KRS_ERR_WOULD_BLOCK`. A closed channel first gives what it holds.
 //
 // `*batch` is NULL at first, then what the last call left there; its memory is
 // used again. `view` starts as `KRS_BATCH_VIEW_INIT`.
@@ -912,7 +1402,8 @@ krs_code krs_mock_topic(krs_mock mock,
                         krs_error *err);
 
 // Writes the value for `bootstrap.servers`, NUL-terminated, to `buffer` of
-// `capacity` bytes, and its length to `*len`.
+// `capacity` bytes, and its length to `*len`, unless that is NULL. With
+// `capacity` 0 it only tells the length.
 //
 // Ownership: copied to the caller's memory.
 // Threads: any.

@@ -21,12 +21,20 @@ pub enum Kind {
     Commit = 5,
     Stats = 6,
     Log = 7,
+    Partition = 8,
+    Assign = 9,
+    Revoke = 10,
+    TokenRefresh = 11,
+    Broker = 12,
+    Topic = 13,
 }
 
 /// Set on every row of one event but its last; `KRS_ROW_MORE` in the header.
 pub const ROW_MORE: u8 = 1;
 /// The client can't go on; `KRS_ROW_FATAL` in the header.
 pub const ROW_FATAL: u8 = 2;
+/// Others may own the partition already; `KRS_ROW_LOST` in the header.
+pub const ROW_LOST: u8 = 4;
 
 /// No topic; `KRS_NO_TOPIC` in the header.
 pub const NO_TOPIC: u32 = u32::MAX;

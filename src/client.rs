@@ -1,8 +1,10 @@
 //! What producers and consumers have in common: one C handle, logs, closing.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::batch::{Batch, Delivery, Kind, Row};
 use crate::chan::{self, Chan, Queue};
@@ -10,7 +12,7 @@ use crate::conf::{ClientKind, Conf, Options};
 use crate::consumer::Consumer;
 use crate::error::{Error, Result};
 use crate::producer::Producer;
-use crate::rd::LogSink;
+use crate::rd::{self, LogSink};
 
 /// As many lines as confluent-kafka-go keeps.
 const LOG_CAPACITY: usize = 10_000;
@@ -87,6 +89,21 @@ impl Client {
         }
     }
 
+    pub fn stats(&self) -> Stats {
+        match self {
+            Self::Producer(producer) => producer.stats().read(),
+            Self::Consumer(consumer) => consumer.stats().read(),
+        }
+    }
+
+    /// For calls of librdkafka that wait for a broker.
+    pub fn ask<T>(&self, body: impl FnOnce(&rd::Client) -> Result<T>) -> Result<T> {
+        match self {
+            Self::Producer(producer) => body(&producer.share()?.client),
+            Self::Consumer(consumer) => body(&consumer.share()?.client),
+        }
+    }
+
     pub fn close(&self, timeout_ms: i32) -> Result<CloseResult> {
         match self {
             Self::Producer(producer) => producer.close(timeout_ms),
@@ -101,12 +118,9 @@ const POLL_ROWS: usize = 1000;
 /// given is stored and events are not kept waiting.
 const POLL_AGE: Duration = Duration::from_millis(20);
 
-/// The next row of `batch`, which is filled again when it is used up; returns
-/// the row's index.
+/// Fills `batch` again, which has no [`next_row`] left, and returns the index of
+/// its first row.
 pub fn poll(chan: Arc<Chan>, batch: &mut Batch, timeout_ms: i32) -> Result<usize> {
-    if let Some(row) = next_row(batch) {
-        return Ok(row);
-    }
     let delivered = batch.delivered();
     batch.give_back(delivered);
     batch.delivery = Delivery::OneByOne(Arc::new(AtomicUsize::new(0)));
@@ -115,7 +129,8 @@ pub fn poll(chan: Arc<Chan>, batch: &mut Batch, timeout_ms: i32) -> Result<usize
     next_row(batch).ok_or_else(Error::would_block)
 }
 
-fn next_row(batch: &Batch) -> Option<usize> {
+/// The next row that may be handed out without a look at its client.
+pub fn next_row(batch: &Batch) -> Option<usize> {
     let Delivery::OneByOne(count) = &batch.delivery else {
         return None;
     };
@@ -157,23 +172,33 @@ pub fn deadline(timeout_ms: i32) -> Instant {
     Instant::now() + timeout
 }
 
-/// Drops a native client on a thread of its own, which may take a minute when a
-/// broker does not answer; returns whether it was done by `end`.
-pub fn destroy<T: Send + 'static>(native: T, end: Instant) -> bool {
-    let (done, wait) = mpsc::channel();
-    let reaper = std::thread::Builder::new().name("krs-close".to_owned());
-    let spawned = reaper.spawn(move || {
-        drop(native);
-        // Nobody listens any more if the time was up.
-        let _ = done.send(());
-    });
-    // The common case takes a few milliseconds, which a deadline of 0 allows.
-    let time = end
-        .saturating_duration_since(Instant::now())
-        .max(Duration::from_millis(50));
-    match spawned {
-        Ok(_) => wait.recv_timeout(time).is_ok(),
-        // No thread could be had: `spawn` dropped the client right here.
-        Err(_) => true,
+/// The last statistics of librdkafka, and when they came.
+#[derive(Default)]
+pub struct LastStats(Mutex<String>);
+
+/// What librdkafka counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(default)]
+pub struct Stats {
+    /// Seconds since the epoch; 0 = there were no statistics yet.
+    pub time: i64,
+    pub msg_cnt: i64,
+    pub msg_size: i64,
+    pub tx: i64,
+    pub tx_bytes: i64,
+    pub rx: i64,
+    pub rx_bytes: i64,
+    pub txmsgs: i64,
+    pub rxmsgs: i64,
+}
+
+impl LastStats {
+    pub fn keep(&self, document: &str) {
+        document.clone_into(&mut self.0.lock());
+    }
+
+    pub fn read(&self) -> Stats {
+        // Before the first there is nothing to parse.
+        serde_json::from_str(&self.0.lock()).unwrap_or_default()
     }
 }

@@ -22,6 +22,7 @@ pub mod code {
     pub const QUEUE_FULL: Code = -184;
     pub const ASSIGN_PARTITIONS: Code = -175;
     pub const STATE: Code = -172;
+    pub const PREV_IN_PROGRESS: Code = -177;
     pub const UNSUPPORTED_FEATURE: Code = -165;
 
     pub const HANDLE: Code = -1000;

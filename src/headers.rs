@@ -25,7 +25,8 @@ pub enum Headers<'a> {
 #[derive(Debug)]
 pub struct Columns<'a> {
     pub key: Column<'a>,
-    pub value: Column<'a>,
+    /// `None`: all are null.
+    pub value: Option<Column<'a>>,
 }
 
 pub type Header<'a> = (&'a [u8], Option<&'a [u8]>);
@@ -82,7 +83,7 @@ impl<'a> Iterator for Iter<'a> {
             Headers::Columns { columns, rows } => {
                 let row = rows.next()? as usize;
                 let key = columns.key.get(row).unwrap_or_default();
-                Some((key, columns.value.get(row)))
+                Some((key, columns.value.and_then(|value| value.get(row))))
             }
         }
     }

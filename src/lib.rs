@@ -33,7 +33,9 @@ mod error;
 mod handle;
 mod headers;
 mod mock;
+mod partition;
 mod producer;
+mod shared;
 
 #[allow(unsafe_code, reason = "rim 2: librdkafka")]
 mod rd;

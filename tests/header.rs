@@ -5,7 +5,8 @@ use std::path::Path;
 
 /// Sections of the header, in order: each has its file in `src/ffi`.
 const SECTIONS: &[&str] = &[
-    "library", "error", "conf", "client", "producer", "consumer", "chan", "batch", "mock",
+    "library", "error", "conf", "client", "cluster", "producer", "txn", "consumer", "chan",
+    "batch", "mock",
 ];
 
 #[test]

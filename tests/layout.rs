@@ -51,6 +51,15 @@ fn no_struct_has_changed_its_layout() {
             struct_size flags count topics topic_count topic partition timestamp opaque key value
             header_start header_key header_value report
         }
+        krs_partitions {
+            struct_size reserved count topics topic_count topic partition offset leader_epoch
+            metadata
+        }
+        krs_stats {
+            struct_size reserved rows_held rows_withheld rows_stale bytes_held pending
+            reports_redirected taken_at messages_queued bytes_queued requests bytes_sent responses
+            bytes_received messages_sent messages_received
+        }
         krs_batch_view {
             struct_size count kind flags code topic partition offset timestamp timestamp_type
             leader_epoch opaque key value header_start header_key header_value topics topic_count

@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub use queue::{Queue, Source};
 pub use ready::ReadyFd;
 pub use rows::Rows;
-pub use select::{Case, Op, recv, select, send};
+pub use select::{Case, Op, Until, recv, select, send};
 pub use waiter::{Notify, Wake};
 
 use crate::batch::{Batch, Kind, Row};
@@ -118,10 +118,24 @@ impl Chan {
         }
     }
 
+    /// A channel that has ended and holds nothing.
+    pub fn ended() -> Self {
+        let queue = Queue::new(0);
+        queue.close();
+        Self::Queue(queue)
+    }
+
+    /// Rows are out in batches, of which some may come back.
+    pub fn is_lending(&self) -> bool {
+        matches!(self, Self::Queue(queue) if queue.is_lending())
+    }
+
     /// Closed, with nothing left to receive, and nobody watching a descriptor.
     pub fn is_spent(&self) -> bool {
         match self {
-            Self::Queue(queue) => queue.is_closed() && queue.len() == 0 && !queue.has_fd(),
+            Self::Queue(queue) => {
+                queue.is_closed() && queue.len() == 0 && !queue.is_lending() && !queue.has_fd()
+            }
             Self::Rows(consumer) => !consumer.has_fd(),
             Self::Produce(_) => true,
         }

@@ -41,6 +41,8 @@ struct Inner {
     reserved: usize,
     /// Rows of a queue without capacity that belong to a claimed receiver.
     promised: usize,
+    /// Batches that are out with receivers.
+    lent: usize,
     dropped: u64,
     receivers: VecDeque<(Arc<Waiter>, usize)>,
     senders: VecDeque<Offer>,
@@ -124,10 +126,17 @@ impl Queue {
         self.raise();
     }
 
-    /// Forgets all rows, too.
+    /// Forgets all rows, too, but for those that a receiver has for certain.
     pub fn discard(&self) {
         self.close();
-        self.inner.lock().rows = Rows::default();
+        let mut inner = self.inner.lock();
+        if inner.promised == 0 {
+            inner.rows = Rows::default();
+        }
+    }
+
+    pub fn is_lending(&self) -> bool {
+        self.inner.lock().lent > 0
     }
 
     // ---- receiving -------------------------------------------------------
@@ -170,7 +179,10 @@ impl Queue {
     pub fn recv_promised(&self, max: usize, out: &mut Batch) -> Result<()> {
         let mut inner = self.inner.lock();
         inner.promised = inner.promised.saturating_sub(1);
-        let free = inner.rows.len() - inner.promised;
+        let free = inner.rows.len().saturating_sub(inner.promised);
+        if free == 0 {
+            return Err(CLOSED);
+        }
         self.take_rows(&mut inner, max.min(free), out);
         Ok(())
     }
@@ -183,7 +195,7 @@ impl Queue {
     }
 
     fn take(&self, inner: &mut Inner, max: usize, out: &mut Batch) -> Option<Result<()>> {
-        let free = inner.rows.len() - inner.promised;
+        let free = inner.rows.len().saturating_sub(inner.promised);
         if free > 0 {
             self.take_rows(inner, max.min(free), out);
             self.admit_senders(inner);
@@ -192,7 +204,7 @@ impl Queue {
         while let Some(offer) = inner.senders.pop_front() {
             if offer.waiter.claim(offer.case) {
                 out.push_from(&offer.row, 0);
-                out.origin = self.origin();
+                self.lend(inner, out);
                 return Some(Ok(()));
             }
         }
@@ -201,11 +213,12 @@ impl Queue {
 
     fn take_rows(&self, inner: &mut Inner, max: usize, out: &mut Batch) {
         inner.rows.take(max, out);
-        out.origin = self.origin();
+        self.lend(inner, out);
     }
 
-    fn origin(&self) -> Option<Arc<dyn Origin>> {
-        self.this.upgrade().map(|this| this as Arc<dyn Origin>)
+    fn lend(&self, inner: &mut Inner, out: &mut Batch) {
+        out.origin = self.this.upgrade().map(|this| this as Arc<dyn Origin>);
+        inner.lent += 1;
     }
 
     fn admit_senders(&self, inner: &mut Inner) {
@@ -395,6 +408,9 @@ impl Queue {
         if let (Some(ready), Some(source)) = (self.ready.get(), source.upgrade()) {
             source.arrivals().add(Arc::clone(ready) as Arc<dyn Wake>);
         }
+        drop(sources);
+        // Who waits already must listen to the new source, too.
+        self.inner.lock().wake_receivers();
     }
 
     pub fn deliver(&self) {
@@ -412,13 +428,16 @@ impl Queue {
     // ---- readiness -------------------------------------------------------
 
     pub fn ready_fd(&self) -> Result<&ReadyFd> {
+        // The lock keeps a source from being added unnoticed meanwhile.
+        let sources = self.sources.write();
         let ready = self.ready.get_or_try_init(|| {
             let ready = Arc::new(ReadyFd::new(None)?);
-            self.each_source(|source| {
+            for source in sources.iter().filter_map(Weak::upgrade) {
                 source.arrivals().add(Arc::clone(&ready) as Arc<dyn Wake>);
-            });
-            Ok(ready)
+            }
+            Ok::<_, Error>(ready)
         })?;
+        drop(sources);
         self.settle();
         Ok(ready)
     }
@@ -444,10 +463,10 @@ impl Queue {
 
 impl Origin for Queue {
     fn give_back(&self, batch: &mut Batch, delivered: usize) {
+        let mut inner = self.inner.lock();
+        inner.lent = inner.lent.saturating_sub(1);
         if delivered < batch.len() {
-            let rest = std::mem::take(batch);
-            let mut inner = self.inner.lock();
-            inner.rows.put_back(rest, delivered);
+            inner.rows.put_back(std::mem::take(batch), delivered);
             inner.wake_receivers();
             drop(inner);
             self.raise();

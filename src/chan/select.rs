@@ -27,7 +27,7 @@ pub enum Op<'a> {
 
 /// When a wait ends.
 #[derive(Clone, Copy)]
-enum Until {
+pub enum Until {
     Now,
     At(Instant),
     Never,
@@ -36,22 +36,21 @@ enum Until {
 pub fn recv(chan: Arc<Chan>, max: usize, out: &mut Batch, timeout_ms: i32) -> Result<()> {
     let chan = Some(chan);
     let op = Op::Recv { max, out };
-    select(&mut [Case { chan, op }], timeout_ms).1
+    select(&mut [Case { chan, op }], Until::from_timeout(timeout_ms)).1
 }
 
-pub fn send(chan: Arc<Chan>, message: &Message<'_>, timeout_ms: i32) -> Result<()> {
+pub fn send(chan: Arc<Chan>, message: &Message<'_>, until: Until) -> Result<()> {
     let chan = Some(chan);
     let op = Op::Send(message.clone());
-    select(&mut [Case { chan, op }], timeout_ms).1
+    select(&mut [Case { chan, op }], until).1
 }
 
 /// Does the operation of one case that is ready, chosen fairly, and returns its
-/// index and result. `timeout_ms`: 0 = only what is ready now, −1 = for ever.
-pub fn select(cases: &mut [Case<'_>], timeout_ms: i32) -> (usize, Result<()>) {
-    if cases.iter().all(|case| case.chan.is_none()) && timeout_ms < 0 {
+/// index and result.
+pub fn select(cases: &mut [Case<'_>], until: Until) -> (usize, Result<()>) {
+    if cases.iter().all(|case| case.chan.is_none()) && matches!(until, Until::Never) {
         return (0, Err(Error::argument("select: no case can ever be ready")));
     }
-    let until = Until::from_timeout(timeout_ms);
     if let Some(done) = try_all(cases) {
         return done;
     }
@@ -200,7 +199,8 @@ impl Case<'_> {
 }
 
 impl Until {
-    fn from_timeout(timeout_ms: i32) -> Self {
+    /// 0 = only what is ready now, −1 = for ever.
+    pub fn from_timeout(timeout_ms: i32) -> Self {
         match u64::try_from(timeout_ms) {
             Ok(0) => Self::Now,
             Ok(timeout) => Self::At(Instant::now() + Duration::from_millis(timeout)),

@@ -66,6 +66,13 @@ pub const KEYS: &[Key] = &[
             consumer: "1000",
         },
     },
+    // The core's own: how much it may hold beyond librdkafka's queues.
+    key(
+        "krs.held.max.kbytes",
+        Some(Consumer),
+        ValueType::Size,
+        "65536",
+    ),
     key("go.logs.channel.enable", None, ValueType::Bool, "false"),
     key(
         "go.produce.channel.size",

@@ -65,6 +65,8 @@ pub struct Options {
     pub report_fields: ReportFields,
     pub logs: bool,
     pub auto_offset_store: bool,
+    pub application_rebalance: bool,
+    pub held_max_bytes: usize,
     pub max_poll_interval_ms: u64,
 }
 
@@ -89,7 +91,7 @@ impl Conf {
     }
 
     pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
-        if name.starts_with("go.") || name == "default.topic.config" {
+        if name.starts_with("go.") || name.starts_with("krs.") || name == "default.topic.config" {
             return self.set_go(name, value);
         }
         let property = self.known(name, value)?;
@@ -97,7 +99,7 @@ impl Conf {
         if let Some(name) = VIRTUAL.iter().find(|name| **name == property.canonical()) {
             return self.set_virtual(name, property, value);
         }
-        if property.topic_level {
+        if topic_property(name).is_some() {
             self.top_level.insert(property.canonical().to_owned());
         }
         self.set_native(property, value)
@@ -105,16 +107,16 @@ impl Conf {
 
     /// Sets a key of the nested map `default.topic.config`.
     pub fn set_default_topic(&mut self, name: &str, value: &str) -> Result<()> {
-        let property = self.known(name, value)?;
-        if !property.topic_level {
-            return Err(Error::new(
+        self.known(name, value)?;
+        let property = topic_property(name).ok_or_else(|| {
+            Error::new(
                 code::INVALID_ARG,
                 format!(
                     "default.topic.config: {name} = {value:?}: expected a topic-level key, and \
                      this one belongs at the top level"
                 ),
-            ));
-        }
+            )
+        })?;
         check_value(property, value)?;
         if self.top_level.contains(property.canonical()) {
             // Checked all the same, on a copy.
@@ -153,6 +155,8 @@ impl Conf {
             delivery_reports: self.bool("go.delivery.reports"),
             report_fields: go::parse_fields(self.own_or_default("go.delivery.report.fields"))?,
             logs: self.bool("go.logs.channel.enable"),
+            application_rebalance: self.bool("go.application.rebalance.enable"),
+            held_max_bytes: self.size("krs.held.max.kbytes").saturating_mul(1024),
             auto_offset_store: self.get("enable.auto.offset.store")? == "true",
             max_poll_interval_ms: self.get("max.poll.interval.ms")?.parse().unwrap_or(300_000),
         })
@@ -238,11 +242,21 @@ impl Conf {
 
 fn find(name: &str) -> Option<&'static Property> {
     static BY_NAME: Lazy<HashMap<&'static str, &'static Property>> = Lazy::new(|| {
-        let all = rd::properties().iter();
+        // Of a key that exists for topics, too, the client's own comes last and wins.
+        let (topics, clients): (Vec<_>, Vec<_>) = rd::properties()
+            .iter()
+            .partition(|property| property.topic_level);
+        let all = topics.into_iter().chain(clients);
         all.map(|property| (property.name.as_str(), property))
             .collect()
     });
     BY_NAME.get(name).copied()
+}
+
+/// A key that a topic has, whether or not the client has one of that name.
+fn topic_property(name: &str) -> Option<&'static Property> {
+    let mut all = rd::properties().iter();
+    all.find(|property| property.topic_level && property.name == name)
 }
 
 fn unknown(name: &str, value: &str) -> Error {
@@ -258,7 +272,7 @@ fn unknown(name: &str, value: &str) -> Error {
 
 fn check_value(property: &Property, value: &str) -> Result<()> {
     let canonical = property.canonical();
-    if canonical == "delivery.report.only.error" && value.trim() == "true" {
+    if canonical == "delivery.report.only.error" && is_true(value) {
         return Err(unsupported(
             property,
             value,
@@ -276,6 +290,13 @@ fn check_value(property: &Property, value: &str) -> Result<()> {
     } else {
         Err(bad_value(&property.name, value, &property.expected()))
     }
+}
+
+/// Whether librdkafka takes the value for true.
+fn is_true(value: &str) -> bool {
+    ["true", "t", "1"]
+        .iter()
+        .any(|text| text.eq_ignore_ascii_case(value.trim()))
 }
 
 fn unsupported(property: &Property, value: &str, expected: &str) -> Error {

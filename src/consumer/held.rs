@@ -1,16 +1,20 @@
 //! Rows that were taken from librdkafka and are not, or not yet, delivered.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::partitions::{Partitions, Position};
+use super::partitions::{Partition, Partitions, Position};
 use crate::batch::{Batch, Delivery, Kind, Run};
 
 /// Rows that came back undelivered, in the order in which they were taken.
 #[derive(Default)]
 pub struct Held {
     batches: VecDeque<HeldBatch>,
+    /// Rows of paused partitions, by partition and the order in which they were taken.
+    withheld: BTreeMap<(u32, u64), Batch>,
+    /// Rows that were dropped because they no longer counted.
+    stale: u64,
 }
 
 struct HeldBatch {
@@ -20,21 +24,90 @@ struct HeldBatch {
 }
 
 impl Held {
+    /// Rows that may come out.
     pub fn len(&self) -> usize {
         let left = |held: &HeldBatch| held.rows.len() - held.next;
         self.batches.iter().map(left).sum()
     }
 
-    pub fn put_back(&mut self, sequence: u64, rows: Batch, next: usize) {
+    pub fn withheld(&self) -> usize {
+        self.withheld.values().map(Batch::len).sum()
+    }
+
+    pub fn stale(&self) -> u64 {
+        self.stale
+    }
+
+    pub fn bytes(&self) -> usize {
+        let held = self.batches.iter().map(|held| held.rows.bytes());
+        held.chain(self.withheld.values().map(Batch::bytes)).sum()
+    }
+
+    /// Takes back the rows from `next` on; those of paused partitions are withheld.
+    pub fn put_back(&mut self, partitions: &Partitions, sequence: u64, rows: Batch, next: usize) {
+        let held = HeldBatch {
+            sequence,
+            rows,
+            next,
+        };
+        let held = if partitions.any_paused() {
+            self.withhold_from(partitions, held)
+        } else {
+            held
+        };
         let at = self.batches.partition_point(|b| b.sequence < sequence);
-        self.batches.insert(
-            at,
-            HeldBatch {
-                sequence,
-                rows,
-                next,
-            },
-        );
+        self.batches.insert(at, held);
+    }
+
+    /// After some partitions were paused: no row of theirs comes out.
+    pub fn withhold(&mut self, partitions: &Partitions) {
+        let batches = std::mem::take(&mut self.batches);
+        for held in batches {
+            let rest = self.withhold_from(partitions, held);
+            self.batches.push_back(rest);
+        }
+    }
+
+    fn withhold_from(&mut self, partitions: &Partitions, mut held: HeldBatch) -> HeldBatch {
+        let mut rest = Batch::default();
+        while held.next < held.rows.len() {
+            let run = run_of(&held.rows.runs, held.next);
+            let paused = run.filter(|run| partitions.get(run.partition).is_some_and(|p| p.paused));
+            let to = match paused {
+                Some(run) => self
+                    .withheld
+                    .entry((run.partition, held.sequence))
+                    .or_default(),
+                None => &mut rest,
+            };
+            held.copy_next(to);
+        }
+        HeldBatch {
+            rows: rest,
+            next: 0,
+            ..held
+        }
+    }
+
+    /// After a partition was resumed.
+    pub fn release(&mut self, partitions: &Partitions, partition: u32) {
+        let all = (partition, 0)..=(partition, u64::MAX);
+        let keys: Vec<_> = self.withheld.range(all).map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some(rows) = self.withheld.remove(&key) {
+                self.put_back(partitions, key.1, rows, 0);
+            }
+        }
+    }
+
+    /// After a partition began anew or went: what was withheld is stale.
+    pub fn forget(&mut self, partition: u32) {
+        self.withheld.retain(|key, rows| {
+            if key.0 == partition {
+                self.stale += rows.len() as u64;
+            }
+            key.0 != partition
+        });
     }
 
     /// Moves rows into `out`, up to `max` in all; rows that became stale
@@ -45,7 +118,12 @@ impl Held {
                 return;
             };
             while first.next < first.rows.len() && out.len() < max {
-                first.move_one(partitions, out);
+                if first.is_stale(partitions) {
+                    first.next += 1;
+                    self.stale += 1;
+                } else {
+                    first.copy_next(out);
+                }
             }
             if first.next == first.rows.len() {
                 self.batches.pop_front();
@@ -55,15 +133,19 @@ impl Held {
 }
 
 impl HeldBatch {
-    fn move_one(&mut self, partitions: &Partitions, out: &mut Batch) {
+    /// Whether the next row no longer counts.
+    fn is_stale(&self, partitions: &Partitions) -> bool {
+        run_of(&self.rows.runs, self.next).is_some_and(|run| {
+            let current = |p: &Partition| p.is_current(run.generation);
+            !partitions.get(run.partition).is_some_and(current)
+        })
+    }
+
+    fn copy_next(&mut self, out: &mut Batch) {
         let row = self.next;
         self.next += 1;
-        let run = run_of(&self.rows.runs, row);
-        if run.is_some_and(|run| is_stale(partitions, run)) {
-            return;
-        }
         out.push_from(&self.rows, row);
-        if let Some(run) = run {
+        if let Some(run) = run_of(&self.rows.runs, row) {
             extend_runs(out, run.partition, run.generation);
         }
     }
@@ -72,12 +154,6 @@ impl HeldBatch {
 fn run_of(runs: &[Run], row: usize) -> Option<Run> {
     let at = runs.partition_point(|run| run.end <= row);
     runs.get(at).copied().filter(|run| run.start <= row)
-}
-
-fn is_stale(partitions: &Partitions, run: Run) -> bool {
-    partitions
-        .get(run.partition)
-        .is_none_or(|p| !p.assigned || p.generation != run.generation)
 }
 
 /// The row that was pushed last belongs to `partition`.
@@ -99,9 +175,12 @@ pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32) {
 }
 
 /// What one batch that is out with a receiver would deliver, kept for the case
-/// that the client closes before the batch comes back.
+/// that it counts before the batch comes back.
 pub struct Lease {
     pub sequence: u64,
+    pub bytes: usize,
+    /// Which rebalance it tells of, and with how many rows.
+    pub rebalance: Option<(u64, usize)>,
     /// Rows that count; `None` = all.
     count: Option<Arc<AtomicUsize>>,
     marks: Vec<Mark>,
@@ -133,9 +212,16 @@ impl Lease {
         }
         Self {
             sequence,
+            bytes: batch.bytes(),
+            rebalance: None,
             count,
             marks,
         }
+    }
+
+    /// Whether its rows are handed out one by one, and count when they are.
+    pub fn is_one_by_one(&self) -> bool {
+        self.count.is_some()
     }
 
     pub fn deliver(&self, partitions: &mut Partitions) {
@@ -204,8 +290,8 @@ mod tests {
 
     fn assigned() -> Partitions {
         let mut partitions = Partitions::default();
-        partitions.set_assigned("t", 0, true);
-        partitions.set_assigned("t", 1, true);
+        partitions.assign("t", 0, -1001);
+        partitions.assign("t", 1, -1001);
         partitions
     }
 
@@ -221,8 +307,8 @@ mod tests {
         let mut held = Held::default();
         let later = batch(&mut partitions, &[(0, 2), (1, 7)]);
         let earlier = batch(&mut partitions, &[(0, 0), (0, 1)]);
-        held.put_back(2, later, 0);
-        held.put_back(1, earlier, 1);
+        held.put_back(&partitions, 2, later, 0);
+        held.put_back(&partitions, 1, earlier, 1);
         assert_eq!(held.len(), 3);
         let mut out = Batch::default();
         held.take(&partitions, 10, &mut out);
@@ -235,11 +321,38 @@ mod tests {
         let mut partitions = assigned();
         let mut held = Held::default();
         let rows = batch(&mut partitions, &[(0, 0), (1, 5), (0, 1), (1, 6)]);
-        held.put_back(1, rows, 0);
-        partitions.set_assigned("t", 0, false);
+        held.put_back(&partitions, 1, rows, 0);
+        partitions.unassign("t", 0);
         let mut out = Batch::default();
         held.take(&partitions, 10, &mut out);
         assert_eq!(offsets(&out), [(1, 5), (1, 6)]);
+        assert_eq!(held.stale(), 2);
+    }
+
+    #[test]
+    fn rows_of_a_paused_partition_come_after_it_is_resumed_in_order() {
+        let mut partitions = assigned();
+        let mut held = Held::default();
+        let first = batch(&mut partitions, &[(0, 0), (1, 5), (0, 1)]);
+        held.put_back(&partitions, 1, first, 0);
+        let pause = |partitions: &mut Partitions, paused| {
+            let index = partitions.index("t", 0);
+            partitions.get_mut(index).unwrap().paused = paused;
+            index
+        };
+        let index = pause(&mut partitions, true);
+        held.withhold(&partitions);
+        let second = batch(&mut partitions, &[(0, 2), (1, 6)]);
+        held.put_back(&partitions, 2, second, 0);
+        let mut out = Batch::default();
+        held.take(&partitions, 10, &mut out);
+        assert_eq!(offsets(&out), [(1, 5), (1, 6)]);
+        assert_eq!(held.withheld(), 3);
+        pause(&mut partitions, false);
+        held.release(&partitions, index);
+        out.clear();
+        held.take(&partitions, 10, &mut out);
+        assert_eq!(offsets(&out), [(0, 0), (0, 1), (0, 2)]);
     }
 
     #[test]

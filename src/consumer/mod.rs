@@ -2,7 +2,10 @@
 //! once its row was delivered.
 
 mod held;
+mod membership;
+mod offsets;
 mod partitions;
+mod taker;
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,16 +13,19 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use once_cell::sync::OnceCell;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{MappedRwLockReadGuard, Mutex};
 
-use crate::batch::{Batch, Kind, Origin, ROW_FATAL, ROW_MORE, Row};
+use crate::batch::{Batch, Kind, Origin, ROW_FATAL, ROW_LOST, Row};
 use crate::chan::{Notify, Queue, ReadyFd, Rows, Wake};
-use crate::client::{self, CloseResult};
+use crate::client::{self, CloseResult, LastStats};
 use crate::conf::{Conf, Options};
 use crate::error::{Code, Error, Result, code};
-use crate::rd::{self, CommitWait, Event, EventKind, List, Rebalance};
-use held::{Held, Lease, deliver, extend_runs};
-use partitions::{Partitions, Position};
+use crate::partition::{self, TopicPartition};
+use crate::rd::{self, Event, EventKind};
+use crate::shared::{Share, Shared};
+use held::{Held, Lease, deliver};
+use partitions::Partitions;
+use taker::Taker;
 
 /// A batch is handed out when it holds this many bytes, whatever `max` says.
 const BATCH_BYTES: usize = 16 << 20;
@@ -27,9 +33,8 @@ const BATCH_BYTES: usize = 16 << 20;
 const SLICE_MS: i32 = 50;
 
 pub struct Consumer {
-    /// Gone once the client is closed. Read by all who use it, written by who
-    /// closes it. Taken before `state`.
-    native: RwLock<Option<Native>>,
+    /// Taken before `state`.
+    native: Shared<Native>,
     options: Options,
     name: String,
     closing: AtomicBool,
@@ -37,20 +42,21 @@ pub struct Consumer {
     /// Set when an event waits that should not wait behind rows.
     attention: Arc<AtomicU32>,
     state: Mutex<State>,
+    stats: LastStats,
     logs: Option<Arc<Queue>>,
     ready: OnceCell<Arc<ReadyFd>>,
     this: Weak<Self>,
 }
 
 /// Dropped in this order: the queues before their client.
-struct Native {
+pub struct Native {
     /// Fetched messages and nothing else.
     rows: rd::Queue,
     /// Rebalances, commits, errors, statistics.
     control: rd::Queue,
     /// Always empty.
     tick: rd::Queue,
-    client: rd::Client,
+    pub client: rd::Client,
 }
 
 #[derive(Default)]
@@ -61,6 +67,29 @@ struct State {
     held: Held,
     leases: Vec<Lease>,
     sequence: u64,
+    /// The application wants to answer rebalances.
+    application_rebalance: bool,
+    rebalance: Option<Rebalance>,
+    rebalances: u64,
+    /// Where to go as soon as librdkafka has begun to fetch.
+    seeks: Vec<TopicPartition>,
+}
+
+/// A rebalance that waits for its answer.
+struct Rebalance {
+    number: u64,
+    assigned: bool,
+    lost: bool,
+    partitions: Vec<TopicPartition>,
+}
+
+/// What the core itself counts.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counters {
+    pub rows_held: u64,
+    pub rows_withheld: u64,
+    pub rows_stale: u64,
+    pub bytes_held: u64,
 }
 
 const CLOSED: Error = Error::closed("the consumer has been closed");
@@ -82,21 +111,26 @@ impl Consumer {
             EventKind::Commit,
             EventKind::Error,
             EventKind::Stats,
+            EventKind::TokenRefresh,
         ];
         let client = rd::Client::consumer(conf.native()?, &events, Some(client::log_sink(&logs)))?;
         let native = Native::new(client, &arrivals, &attention)
             .ok_or_else(|| Error::fixed(code::SYSTEM, "the client has no queue"))?;
         Ok(Arc::new_cyclic(|this| Self {
             name: native.client.name(),
-            native: RwLock::new(Some(native)),
-            options,
+            native: Shared::new(native),
             closing: AtomicBool::new(false),
             arrivals,
             attention,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                application_rebalance: options.application_rebalance,
+                ..State::default()
+            }),
+            stats: LastStats::default(),
             logs,
             ready: OnceCell::new(),
             this: Weak::clone(this),
+            options,
         }))
     }
 
@@ -116,8 +150,22 @@ impl Consumer {
         &self.arrivals
     }
 
+    pub fn stats(&self) -> &LastStats {
+        &self.stats
+    }
+
+    pub fn counters(&self) -> Counters {
+        let state = self.state.lock();
+        Counters {
+            rows_held: state.held.len() as u64,
+            rows_withheld: state.held.withheld() as u64,
+            rows_stale: state.held.stale(),
+            bytes_held: state.bytes() as u64,
+        }
+    }
+
     pub fn fatal_error(&self) -> Result<Option<Error>> {
-        self.with_native(|native| Ok(native.client.fatal_error()))
+        Ok(self.native()?.client.fatal_error())
     }
 
     /// How often a waiting application must look in, so as not to be taken for
@@ -134,49 +182,29 @@ impl Consumer {
         self.native.read().is_none()
     }
 
-    // ---- group membership ------------------------------------------------
-
-    pub fn subscribe(&self, topics: &[&str]) -> Result<()> {
-        let mut list = List::new();
-        for topic in topics {
-            if topic.is_empty() {
-                return Err(Error::argument("topics: a name is empty"));
-            }
-            list.add(topic, -1, -1001, -1)?;
-        }
-        if list.is_empty() {
-            return Err(Error::argument(
-                "topics: expected at least one (krs_consumer_unsubscribe leaves all)",
-            ));
-        }
-        self.with_native(|native| native.client.subscribe(&list))
-    }
-
-    pub fn unsubscribe(&self) -> Result<()> {
-        self.with_native(|native| native.client.unsubscribe())
-    }
-
     // ---- receiving -------------------------------------------------------
 
     /// Fills `out`, events first; `None` if there is nothing yet.
     pub fn try_recv(&self, max: usize, out: &mut Batch) -> Option<Result<()>> {
-        let result = self.with_native(|native| {
+        let result = self.native().map(|native| {
             let mut state = self.state.lock();
-            self.look_in(native, &mut state);
+            self.look_in(&native, &mut state);
             state.events.take(max, out);
-            let State {
-                partitions, held, ..
-            } = &mut *state;
-            held.take(partitions, max, out);
-            self.drain(native, &mut state, max, out);
+            // What a rebalance takes away is not to be seen any more, so its rows
+            // end a batch: its answer comes before the next one.
+            if !out.kind.last().is_some_and(|kind| is_rebalance(*kind)) {
+                let State {
+                    partitions, held, ..
+                } = &mut *state;
+                held.take(partitions, max, out);
+                self.drain(&native, &mut state, max, out);
+            }
             if out.is_empty() {
-                catch_up(native, &mut state);
-                self.store(native, &mut state);
+                self.store_position(&native, &mut state);
             } else {
                 self.lend(&mut state, out);
             }
-            self.settle(native, &state);
-            Ok(())
+            self.settle(&native, &state);
         });
         match result {
             Ok(()) if out.is_empty() => None,
@@ -190,6 +218,7 @@ impl Consumer {
         native.client.tick(&native.tick);
         self.attention.store(0, Ordering::SeqCst);
         self.store(native, state);
+        self.seek_again(native, state);
         while let Some(event) = native.control.poll(0) {
             self.serve(native, state, event);
         }
@@ -197,20 +226,24 @@ impl Consumer {
 
     /// Comes by without taking anything.
     pub fn visit(&self) -> Result<()> {
-        self.with_native(|native| {
-            self.look_in(native, &mut self.state.lock());
-            Ok(())
-        })
+        let native = self.native()?;
+        let mut state = self.state.lock();
+        self.look_in(&native, &mut state);
+        self.settle(&native, &state);
+        Ok(())
     }
 
     fn drain(&self, native: &Native, state: &mut State, max: usize, out: &mut Batch) {
-        if out.len() >= max {
+        let held = state.bytes();
+        let room = self.options.held_max_bytes.saturating_sub(held);
+        if out.len() >= max || (room == 0 && held > 0) {
             return;
         }
+        let most = BATCH_BYTES.min(room);
         let mut taker = Taker::new(&mut state.partitions, out);
         native.client.drain(&native.rows, |message| {
             taker.take(&message);
-            if taker.out.len() >= max || taker.out.bytes() >= BATCH_BYTES {
+            if taker.out.len() >= max || taker.out.bytes() >= most {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
@@ -224,13 +257,17 @@ impl Consumer {
         out.sequence = state.sequence;
         out.attention = Arc::clone(&self.attention);
         out.origin = self.this.upgrade().map(|this| this as Arc<dyn Origin>);
-        state.leases.push(Lease::of(out, state.sequence));
+        let mut lease = Lease::of(out, state.sequence);
+        if let Some(rebalance) = &state.rebalance {
+            let last = out.kind.iter().rposition(|kind| is_rebalance(*kind));
+            lease.rebalance = last.map(|last| (rebalance.number, last + 1));
+        }
+        state.leases.push(lease);
     }
 
     /// Rows that wait here and in librdkafka.
     pub fn waiting(&self) -> usize {
-        let native = self.native.read();
-        let native = native.as_ref().map_or(0, |native| native.rows.len());
+        let native = self.native.read().map_or(0, |native| native.rows.len());
         let state = self.state.lock();
         native + state.held.len() + state.events.len()
     }
@@ -245,115 +282,22 @@ impl Consumer {
                 let flags = if event.is_fatal() { ROW_FATAL } else { 0 };
                 push_error(&mut state.events, event.code(), flags, &event.error_text());
             }
-            EventKind::Stats => state.events.append(1, |batch| {
-                batch.push(&Row {
-                    value: Some(event.stats().as_bytes()),
-                    ..Row::new(Kind::Stats)
-                });
-            }),
+            EventKind::Stats => {
+                self.stats.keep(&event.stats());
+                push_text(&mut state.events, Kind::Stats, &event.stats());
+            }
+            EventKind::TokenRefresh => {
+                push_text(&mut state.events, Kind::TokenRefresh, &event.config());
+            }
             EventKind::Messages => hold_messages(state, event),
             EventKind::Reports | EventKind::Other => {}
         }
     }
 
-    fn rebalance(&self, native: &Native, state: &mut State, event: &Event) {
-        let list = event.partitions();
-        let how = if event.code() == code::ASSIGN_PARTITIONS {
-            Rebalance::Assign
-        } else {
-            Rebalance::Revoke
-        };
-        if how == Rebalance::Revoke && !native.client.assignment_lost() {
-            catch_up(native, state);
-            self.store(native, state);
-        }
-        for entry in list.entries() {
-            let assigned = how == Rebalance::Assign;
-            let partitions = &mut state.partitions;
-            partitions.set_assigned(&entry.topic, entry.partition, assigned);
-        }
-        if let Err(error) = native.client.rebalance(how, &list, &native.rows) {
-            push_error(&mut state.events, error.code, 0, &error.message);
-        }
-    }
-
-    // ---- offsets ---------------------------------------------------------
-
-    /// Commits what was delivered. `timeout_ms` 0: the outcome comes as a row
-    /// with `opaque`; otherwise it is waited for.
-    pub fn commit(&self, timeout_ms: i32, opaque: u64) -> Result<()> {
-        let own = self.with_native(|native| {
-            let mut state = self.state.lock();
-            self.settle_leases(&mut state);
-            catch_up(native, &mut state);
-            self.store(native, &mut state);
-            if timeout_ms == 0 {
-                native.client.commit_stored(&native.control, opaque)?;
-                return Ok(None);
-            }
-            let own = native
-                .client
-                .new_queue()
-                .ok_or_else(|| Error::fixed(code::SYSTEM, "no queue for the outcome"))?;
-            native.client.commit_stored(&own, opaque)?;
-            Ok(Some(own))
-        })?;
-        own.map_or(Ok(()), |own| self.wait_commit(own, timeout_ms))
-    }
-
-    fn wait_commit(&self, outcome: rd::Queue, timeout_ms: i32) -> Result<()> {
-        let end = (timeout_ms > 0)
-            .then(|| Instant::now() + Duration::from_millis(timeout_ms.unsigned_abs().into()));
-        let mut outcome = Some(outcome);
-        loop {
-            let native = self.native.read();
-            let Some(native) = native.as_ref() else {
-                // The queue must not be given back after its client is gone.
-                std::mem::forget(outcome.take());
-                return Err(CLOSED);
-            };
-            if let Some(queue) = &outcome
-                && let CommitWait::Done(code, list) = native.client.wait_commit(queue, SLICE_MS)
-            {
-                return commit_result(code, &list);
-            }
-            if end.is_some_and(|end| Instant::now() >= end) {
-                drop(outcome.take());
-                return Err(Error::timed_out());
-            }
-        }
-    }
-
-    /// Rows handed out one by one are delivered before their batch comes back.
-    fn settle_leases(&self, state: &mut State) {
-        let State {
-            partitions, leases, ..
-        } = state;
-        for lease in leases.iter() {
-            lease.deliver(partitions);
-        }
-    }
-
-    /// Tells librdkafka what was delivered, for its next commit.
-    fn store(&self, native: &Native, state: &mut State) {
-        if !self.options.auto_offset_store {
-            return;
-        }
-        let mut list = List::new();
-        for partition in state.partitions.assigned().filter(|p| p.unstored) {
-            if let Some(at) = partition.delivered {
-                let added = list.add(
-                    &partition.topic,
-                    partition.partition,
-                    at.offset,
-                    at.leader_epoch,
-                );
-                partition.unstored = added.is_err();
-            }
-        }
-        if !list.is_empty() {
-            native.client.store_offsets(&list);
-        }
+    /// Rows that are out may have become stale: whoever has them should come back.
+    fn recall(&self) {
+        self.attention.store(1, Ordering::SeqCst);
+        self.arrivals.wake();
     }
 
     // ---- readiness -------------------------------------------------------
@@ -362,10 +306,10 @@ impl Consumer {
         let ready = self.ready.get_or_try_init(|| {
             let ready = Arc::new(ReadyFd::new(Some(self.visit_every()))?);
             self.arrivals.add(Arc::clone(&ready) as Arc<dyn Wake>);
-            Ok(ready)
+            Ok::<_, Error>(ready)
         })?;
-        match self.native.read().as_ref() {
-            Some(native) => self.settle(native, &self.state.lock()),
+        match self.native.read() {
+            Some(native) => self.settle(&native, &self.state.lock()),
             None => ready.raise(),
         }
         Ok(ready)
@@ -392,22 +336,25 @@ impl Consumer {
         }
         let end = client::deadline(timeout_ms);
         // Receivers hold the lock only while they take rows, never while they wait.
-        let native = self.native.write().take();
-        self.attention.store(1, Ordering::SeqCst);
-        self.arrivals.wake();
+        let native = self.native.take();
+        self.recall();
         if let Some(ready) = self.ready.get() {
             ready.raise();
         }
         let mut result = CloseResult::default();
         if let Some(native) = native {
-            let mut state = self.state.lock();
-            self.settle_leases(&mut state);
-            state.leases.clear();
-            catch_up(&native, &mut state);
-            self.store(&native, &mut state);
-            let left = self.leave_group(&native, &mut state, end);
-            drop(state);
-            result.unfinished = !client::destroy(native, end) || !left;
+            {
+                let mut state = self.state.lock();
+                state.settle_leases(|_| true);
+                state.leases.clear();
+                state.application_rebalance = false;
+                self.store_position(&native, &mut state);
+                if let Some(rebalance) = state.rebalance.take() {
+                    self.answer(&native, &mut state, &rebalance);
+                }
+            }
+            let left = self.leave_group(&native, end);
+            result.unfinished = !native.end(end) || !left;
         }
         if let Some(logs) = &self.logs {
             logs.close();
@@ -417,7 +364,7 @@ impl Consumer {
 
     /// Answers what librdkafka asks while it leaves the group; returns whether
     /// it was done by `end`.
-    fn leave_group(&self, native: &Native, state: &mut State, end: Instant) -> bool {
+    fn leave_group(&self, native: &Native, end: Instant) -> bool {
         // After a fatal error librdkafka does not leave, and there is no more to do.
         if native.client.start_close(&native.control).is_err() {
             return true;
@@ -429,33 +376,68 @@ impl Consumer {
             }
             let slice = (left.as_millis() as i32).clamp(1, SLICE_MS);
             if let Some(event) = native.control.poll(slice) {
-                self.serve(native, state, event);
+                self.serve(native, &mut self.state.lock(), event);
             }
         }
         true
     }
 
-    fn with_native<T>(&self, body: impl FnOnce(&Native) -> Result<T>) -> Result<T> {
-        body(self.native.read().as_ref().ok_or(CLOSED)?)
+    /// For calls that do not wait.
+    fn native(&self) -> Result<MappedRwLockReadGuard<'_, Native>> {
+        self.native.read().ok_or(CLOSED)
+    }
+
+    /// For calls that wait for a broker.
+    pub fn share(&self) -> Result<Share<Native>> {
+        self.native.share().ok_or(CLOSED)
     }
 }
 
 impl Origin for Consumer {
     fn give_back(&self, batch: &mut Batch, delivered: usize) {
+        let native = self.native.read();
         let mut state = self.state.lock();
-        let State {
-            partitions,
-            held,
-            leases,
-            ..
-        } = &mut *state;
-        leases.retain(|lease| lease.sequence != batch.sequence);
-        deliver(batch, delivered, partitions);
-        if delivered < batch.len() {
+        let lease = state.end_lease(batch.sequence);
+        deliver(batch, delivered, &mut state.partitions);
+        if delivered < batch.len() && native.is_some() {
             let sequence = batch.sequence;
             let rest = std::mem::take(batch);
-            held.put_back(sequence, rest, delivered);
+            let State {
+                partitions, held, ..
+            } = &mut *state;
+            held.put_back(partitions, sequence, rest, delivered);
         }
+        let told = |lease: Lease| lease.rebalance.filter(|(_, rows)| *rows <= delivered);
+        if let (Some(native), Some((number, _))) = (&native, lease.and_then(told)) {
+            // The application has dealt with it, and left the answer to us.
+            self.answer_left(native, &mut state, number);
+        }
+        drop(state);
+        // There may be room again, or rows for another receiver.
+        self.arrivals.wake();
+    }
+}
+
+impl State {
+    /// Bytes of messages that are out with receivers, or came back.
+    fn bytes(&self) -> usize {
+        let lent: usize = self.leases.iter().map(|lease| lease.bytes).sum();
+        lent + self.held.bytes()
+    }
+
+    /// Counts as delivered what some of the batches that are out have handed out.
+    fn settle_leases(&mut self, which: impl Fn(&Lease) -> bool) {
+        let Self {
+            partitions, leases, ..
+        } = self;
+        for lease in leases.iter().filter(|lease| which(lease)) {
+            lease.deliver(partitions);
+        }
+    }
+
+    fn end_lease(&mut self, sequence: u64) -> Option<Lease> {
+        let at = self.leases.iter().position(|l| l.sequence == sequence)?;
+        Some(self.leases.swap_remove(at))
     }
 }
 
@@ -477,106 +459,8 @@ impl Native {
     }
 }
 
-/// Takes messages into a batch, knowing the partition of the one before.
-struct Taker<'a> {
-    partitions: &'a mut Partitions,
-    out: &'a mut Batch,
-    last: Option<Last>,
-}
-
-#[derive(Clone, Copy)]
-struct Last {
-    topic_identity: usize,
-    partition: i32,
-    index: u32,
-    topic: u32,
-}
-
-impl<'a> Taker<'a> {
-    fn new(partitions: &'a mut Partitions, out: &'a mut Batch) -> Self {
-        Self {
-            partitions,
-            out,
-            last: None,
-        }
-    }
-
-    fn take(&mut self, message: &rd::Message<'_>) {
-        let of = self.partition_of(message);
-        let Some(partition) = self.partitions.get_mut(of.index) else {
-            return;
-        };
-        if !partition.assigned {
-            return;
-        }
-        let generation = partition.generation;
-        let message_code = message.code();
-        if message_code == code::OK {
-            // librdkafka may give a row again after a pause that met a fetch.
-            if partition.taken.is_some_and(|next| message.offset() < next) {
-                return;
-            }
-            partition.taken = Some(message.offset() + 1);
-            push_message(self.out, message, of.topic);
-        } else {
-            push_failure(self.out, message, message_code, of.topic);
-        }
-        extend_runs(self.out, of.index, generation);
-    }
-
-    fn partition_of(&mut self, message: &rd::Message<'_>) -> Last {
-        let (topic_identity, partition) = (message.topic_identity(), message.partition());
-        match self.last {
-            Some(last) if last.topic_identity == topic_identity && last.partition == partition => {
-                last
-            }
-            _ => {
-                let name = message.topic().unwrap_or_default();
-                let last = Last {
-                    topic_identity,
-                    partition,
-                    index: self.partitions.index(name, partition),
-                    topic: self.out.topics.index(name),
-                };
-                self.last = Some(last);
-                last
-            }
-        }
-    }
-}
-
-fn push_message(out: &mut Batch, message: &rd::Message<'_>, topic: u32) {
-    message.for_each_header(|key, value| out.push_header(key, value));
-    let (timestamp, timestamp_type) = message.timestamp();
-    let row = Row {
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp,
-        timestamp_type,
-        leader_epoch: message.leader_epoch(),
-        key: message.key(),
-        value: message.value(),
-        ..Row::new(Kind::Message)
-    };
-    out.push_with_topic(&row, topic);
-}
-
-/// The end of a partition, or an error of it.
-fn push_failure(out: &mut Batch, message: &rd::Message<'_>, code: Code, topic: u32) {
-    let text = message.error_text();
-    let kind = if code == code::PARTITION_EOF {
-        Kind::PartitionEof
-    } else {
-        Kind::Error
-    };
-    let row = Row {
-        code,
-        partition: message.partition(),
-        offset: message.offset(),
-        value: Some(text.as_bytes()),
-        ..Row::new(kind)
-    };
-    out.push_with_topic(&row, topic);
+fn is_rebalance(kind: u8) -> bool {
+    kind == Kind::Assign as u8 || kind == Kind::Revoke as u8
 }
 
 /// Messages belong on the queue for rows; should librdkafka ever put one among
@@ -588,43 +472,54 @@ fn hold_messages(state: &mut State, mut event: Event) {
         taker.take(&message);
     }
     state.sequence += 1;
-    state.held.put_back(state.sequence, rows, 0);
+    let State {
+        partitions, held, ..
+    } = state;
+    held.put_back(partitions, state.sequence, rows, 0);
 }
 
 fn push_commit(events: &mut Rows, event: &Event) {
-    let entries: Vec<_> = event.partitions().entries().collect();
-    if entries.is_empty() {
-        events.append(1, |batch| {
-            batch.push(&Row {
-                code: event.code(),
-                opaque: event.opaque(),
-                ..Row::new(Kind::Commit)
-            });
-        });
+    let mut list = event.partitions();
+    for partition in &mut list {
+        if partition.code == code::OK {
+            partition.code = event.code();
+        }
     }
-    for (index, entry) in entries.iter().enumerate() {
-        let code = if entry.code == code::OK {
-            event.code()
-        } else {
-            entry.code
-        };
-        events.append(1, |batch| {
+    push_partitions(events, Kind::Commit, 0, event.code(), event.opaque(), &list);
+}
+
+fn push_rebalance(events: &mut Rows, rebalance: &Rebalance) {
+    let kind = match rebalance.assigned {
+        true => Kind::Assign,
+        false => Kind::Revoke,
+    };
+    let flags = if rebalance.lost { ROW_LOST } else { 0 };
+    push_partitions(events, kind, flags, code::OK, 0, &rebalance.partitions);
+}
+
+/// One event, a row for each partition; without partitions it is one row.
+fn push_partitions(
+    events: &mut Rows,
+    kind: Kind,
+    flags: u8,
+    code: Code,
+    opaque: u64,
+    list: &[TopicPartition],
+) {
+    events.append(list.len().max(1), |batch| {
+        for index in 0..list.len() {
+            partition::push(batch, kind, flags, list, index);
+        }
+        if list.is_empty() {
             batch.push(&Row {
                 code,
-                flags: if index + 1 < entries.len() {
-                    ROW_MORE
-                } else {
-                    0
-                },
-                topic: Some(&entry.topic),
-                partition: entry.partition,
-                offset: entry.offset,
-                leader_epoch: entry.leader_epoch,
-                opaque: event.opaque(),
-                ..Row::new(Kind::Commit)
+                flags,
+                ..Row::new(kind)
             });
-        });
-    }
+        }
+        let first = batch.len() - list.len().max(1);
+        batch.opaque[first..].fill(opaque);
+    });
 }
 
 fn push_error(events: &mut Rows, code: Code, flags: u8, text: &str) {
@@ -638,47 +533,11 @@ fn push_error(events: &mut Rows, code: Code, flags: u8, text: &str) {
     });
 }
 
-fn commit_result(code: Code, list: &List) -> Result<()> {
-    let failed = list.entries().find(|entry| entry.code != code::OK);
-    match (code, failed) {
-        (code::OK, None) => Ok(()),
-        (code::OK, Some(entry)) => Err(Error::new(
-            entry.code,
-            format!(
-                "commit of {} [{}] at {}: {}",
-                entry.topic,
-                entry.partition,
-                entry.offset,
-                rd::describe(entry.code)
-            ),
-        )),
-        (code, _) => Err(Error::new(code, format!("commit: {}", rd::describe(code)))),
-    }
-}
-
-/// Where all that was taken has been delivered, the position steps over control
-/// records too, which are never rows.
-fn catch_up(native: &Native, state: &mut State) {
-    let mut list = List::new();
-    for partition in state.partitions.assigned().filter(|p| p.is_caught_up()) {
-        // A name that librdkafka gave us has no NUL.
-        let _ = list.add(&partition.topic, partition.partition, -1001, -1);
-    }
-    if list.is_empty() || native.client.position(&list).is_err() {
-        return;
-    }
-    for entry in list.entries() {
-        let index = state.partitions.index(&entry.topic, entry.partition);
-        if let Some(partition) = state.partitions.get_mut(index)
-            && let Some(delivered) = partition.delivered
-            && entry.offset > delivered.offset
-        {
-            partition.taken = Some(entry.offset);
-            partition.delivered = Some(Position {
-                offset: entry.offset,
-                ..delivered
-            });
-            partition.unstored = true;
-        }
-    }
+fn push_text(events: &mut Rows, kind: Kind, text: &str) {
+    events.append(1, |batch| {
+        batch.push(&Row {
+            value: Some(text.as_bytes()),
+            ..Row::new(kind)
+        });
+    });
 }

@@ -10,14 +10,31 @@ pub struct Position {
     pub leader_epoch: i32,
 }
 
+/// Whose a partition is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Ownership {
+    #[default]
+    None,
+    Ours,
+    /// Ours until the rebalance that takes it away is answered: no more rows
+    /// come out, and what was delivered still counts.
+    Leaving,
+}
+
+#[derive(Default)]
 pub struct Partition {
     pub topic: String,
     pub partition: i32,
-    pub assigned: bool,
+    pub ownership: Ownership,
+    pub paused: bool,
     /// Moves on when rows taken before no longer count.
     pub generation: u32,
     /// After the last row taken from librdkafka.
     pub taken: Option<i64>,
+    /// librdkafka may give its last row once more, after a pause that met a fetch.
+    pub may_repeat: bool,
+    /// Where the application wanted to begin.
+    pub start: Option<i64>,
     /// After the last row that the application was given.
     pub delivered: Option<Position>,
     /// `delivered` is ahead of what librdkafka would commit.
@@ -40,52 +57,113 @@ impl Partitions {
         self.all.get_mut(index as usize)
     }
 
-    pub fn assigned(&mut self) -> impl Iterator<Item = &mut Partition> {
-        self.all.iter_mut().filter(|partition| partition.assigned)
+    /// All that are ours, also those that are leaving.
+    pub fn owned(&mut self) -> impl Iterator<Item = &mut Partition> {
+        self.all
+            .iter_mut()
+            .filter(|partition| partition.ownership != Ownership::None)
+    }
+
+    pub fn any_paused(&self) -> bool {
+        self.all.iter().any(|partition| partition.paused)
+    }
+
+    pub fn find(&self, topic: &str, partition: i32) -> Option<u32> {
+        self.index.get(topic)?.get(&partition).copied()
     }
 
     /// The partition's index, which it keeps for the life of the consumer.
     pub fn index(&mut self, topic: &str, partition: i32) -> u32 {
-        let known = self
-            .index
-            .get(topic)
-            .and_then(|parts| parts.get(&partition));
-        if let Some(index) = known {
-            return *index;
+        if let Some(index) = self.find(topic, partition) {
+            return index;
         }
         let index = self.all.len() as u32;
         self.all.push(Partition {
             topic: topic.to_owned(),
             partition,
-            assigned: false,
-            generation: 0,
-            taken: None,
-            delivered: None,
-            unstored: false,
+            ..Partition::default()
         });
         let parts = self.index.entry(topic.to_owned()).or_default();
         parts.insert(partition, index);
         index
     }
 
-    /// Assigned or taken away: rows from before no longer count.
-    pub fn set_assigned(&mut self, topic: &str, partition: i32, assigned: bool) {
+    /// The partition, if it is ours and stays so.
+    pub fn ours(&mut self, topic: &str, partition: i32) -> Option<(u32, &mut Partition)> {
+        let index = self.find(topic, partition)?;
+        let partition = self.get_mut(index)?;
+        (partition.ownership == Ownership::Ours).then_some((index, partition))
+    }
+
+    pub fn assign(&mut self, topic: &str, partition: i32, start: i64) {
         let index = self.index(topic, partition);
         let partition = &mut self.all[index as usize];
-        partition.assigned = assigned;
-        partition.generation = partition.generation.wrapping_add(1);
-        partition.taken = None;
-        partition.delivered = None;
-        partition.unstored = false;
+        partition.restart(Some(start).filter(|start| *start >= 0));
+        partition.ownership = Ownership::Ours;
+        partition.paused = false;
+    }
+
+    pub fn leave(&mut self, topic: &str, partition: i32) {
+        if let Some((_, partition)) = self.ours(topic, partition) {
+            partition.ownership = Ownership::Leaving;
+        }
+    }
+
+    pub fn unassign(&mut self, topic: &str, partition: i32) {
+        let index = self.index(topic, partition);
+        let partition = &mut self.all[index as usize];
+        partition.restart(None);
+        partition.ownership = Ownership::None;
+        partition.paused = false;
     }
 }
 
 impl Partition {
+    /// Rows from before no longer count.
+    pub fn restart(&mut self, start: Option<i64>) {
+        self.generation = self.generation.wrapping_add(1);
+        self.taken = None;
+        self.may_repeat = false;
+        self.start = start;
+        self.delivered = None;
+        self.unstored = false;
+    }
+
+    /// Whether a row of that generation may still come out.
+    pub fn is_current(&self, generation: u32) -> bool {
+        self.ownership == Ownership::Ours && self.generation == generation
+    }
+
+    /// Takes note of a row at `offset`; `false` if it was taken before.
+    pub fn take(&mut self, offset: i64) -> bool {
+        let repeats = std::mem::take(&mut self.may_repeat);
+        match self.taken {
+            Some(next) if offset < next => {
+                if repeats && offset == next - 1 {
+                    return false;
+                }
+                // librdkafka went back by itself: the log was cut or made anew.
+                self.restart(None);
+            }
+            _ => {}
+        }
+        self.taken = Some(offset + 1);
+        true
+    }
+
+    /// Where the application is; what it was given counts.
+    pub fn position(&self) -> Option<i64> {
+        self.delivered
+            .map(|position| position.offset)
+            .or(self.start)
+    }
+
     /// The application was given rows up to `position`. Receivers share the
     /// position of a partition: the furthest counts.
     pub fn deliver(&mut self, generation: u32, position: Position) {
         let ahead = |now: Position| now.offset < position.offset;
-        if generation == self.generation && self.assigned && self.delivered.is_none_or(ahead) {
+        let counts = self.ownership != Ownership::None && self.generation == generation;
+        if counts && self.delivered.is_none_or(ahead) {
             self.delivered = Some(position);
             self.unstored = true;
         }
@@ -111,16 +189,45 @@ mod tests {
     #[test]
     fn a_delivery_of_an_earlier_generation_counts_for_nothing() {
         let mut partitions = Partitions::default();
-        partitions.set_assigned("t", 0, true);
+        partitions.assign("t", 0, -1001);
         let index = partitions.index("t", 0);
         let before = partitions.get(index).unwrap().generation;
-        partitions.set_assigned("t", 0, false);
-        partitions.set_assigned("t", 0, true);
+        partitions.unassign("t", 0);
+        partitions.assign("t", 0, -1001);
         let partition = partitions.get_mut(index).unwrap();
         partition.deliver(before, at(9));
         assert_eq!(partition.delivered, None);
         partition.deliver(partition.generation, at(5));
         partition.deliver(partition.generation, at(3));
         assert_eq!(partition.delivered, Some(at(5)));
+    }
+    #[test]
+    fn what_was_delivered_counts_until_a_revoke_is_answered() {
+        let mut partitions = Partitions::default();
+        partitions.assign("t", 0, -1001);
+        let index = partitions.index("t", 0);
+        let generation = partitions.get(index).unwrap().generation;
+        partitions.leave("t", 0);
+        let partition = partitions.get_mut(index).unwrap();
+        assert!(!partition.is_current(generation), "no more rows come out");
+        partition.deliver(generation, at(5));
+        assert_eq!(partition.delivered, Some(at(5)));
+    }
+
+    #[test]
+    fn a_log_that_went_back_is_read_again_and_a_repeated_row_is_not() {
+        let mut partition = Partition {
+            ownership: Ownership::Ours,
+            ..Partition::default()
+        };
+        assert!(partition.take(7) && partition.take(8));
+        let before = partition.generation;
+        partition.may_repeat = true;
+        assert!(!partition.take(8), "the last row, once more");
+        assert!(partition.take(9));
+        assert_eq!(partition.generation, before);
+        assert!(partition.take(0), "the log was made anew");
+        assert_ne!(partition.generation, before);
+        assert!(partition.take(1));
     }
 }

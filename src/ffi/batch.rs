@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::decode::{Sized32, out, write_sized};
 use super::guard;
 use super::types::{krs_batch_view, krs_bytes, krs_code, krs_column, krs_error, krs_row};
-use crate::batch::{Batch, VarColumn};
+use crate::batch::{Batch, Kind, Row, VarColumn};
 use crate::error::{Error, Result};
 
 // SAFETY: repr(C), `struct_size` first, integers and pointers only.
@@ -236,6 +236,20 @@ pub(super) unsafe fn write_row(batch: &Batch, index: usize, row: *mut krs_row) -
     };
     // SAFETY: by the caller's promise.
     unsafe { write_sized(row, &encoded) }
+}
+
+/// A row that says nothing and points nowhere.
+///
+/// # Safety
+/// `row` is NULL or points to a krs_row.
+pub(super) unsafe fn clear_row(row: *mut krs_row) -> Result<()> {
+    let mut empty = Batch::default();
+    empty.push(&Row {
+        kind: 0,
+        ..Row::new(Kind::Message)
+    });
+    // SAFETY: by the caller's promise.
+    unsafe { write_row(&empty, 0, row) }
 }
 
 fn existing_row(batch: &Batch, index: usize) -> Result<usize> {

@@ -12,7 +12,7 @@ use super::types::{
     KRS_ALL, KRS_CASE_RECV, KRS_CASE_SEND, krs_batch_view, krs_case, krs_chan, krs_code, krs_error,
     krs_message,
 };
-use crate::chan::{self, Case, Chan, Op, Queue};
+use crate::chan::{self, Case, Chan, Op, Queue, Until};
 use crate::error::{Error, Result, code};
 use crate::producer::Topic;
 
@@ -27,6 +27,7 @@ unsafe impl Sized32 for krs_case {
 ///
 /// Ownership: the channel is the caller's: `krs_chan_free()` ends it.
 /// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_chan_new(
     capacity: usize,
@@ -63,13 +64,16 @@ pub unsafe extern "C" fn krs_chan_send(
         let topic = topic_of(&message)?;
         // SAFETY: as above.
         let message = unsafe { decode_message(&message, topic.as_deref()) }?;
-        chan::send(CHANS.get(chan.id)?, &message, timeout_ms)
+        let until = Until::from_timeout(timeout_ms);
+        chan::send(CHANS.get(chan.id)?, &message, until)
     })
 }
 
-/// Receives up to `max` rows: as many as are there, and at least one, for which
-/// it waits up to `timeout_ms` (0 = do not wait, -1 = for ever). A closed
-/// channel first gives what it holds.
+/// Receives up to `max` rows (`KRS_ALL` = as many as one batch takes) and at least
+/// one, for which it waits up to `timeout_ms` (0 = do not wait, -1 = for ever).
+/// There may be more than it gives: a batch ends at about 16 MiB, and where the
+/// channel keeps rows in smaller pieces. To empty a channel, call until
+/// `KRS_ERR_WOULD_BLOCK`. A closed channel first gives what it holds.
 ///
 /// `*batch` is NULL at first, then what the last call left there; its memory is
 /// used again. `view` starts as `KRS_BATCH_VIEW_INIT`.
@@ -263,12 +267,12 @@ enum What<'a> {
 /// The bytes of messages to send are alive.
 unsafe fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Result<()>)> {
     let mut chans = Vec::with_capacity(places.len());
-    for (index, place) in places.iter().enumerate() {
+    for place in places.iter() {
         chans.push(match CHANS.get(place.chan.id) {
             _ if place.chan.id == 0 => None,
             Ok(chan) => Some(chan),
             // As ready as a channel can be that says so itself.
-            Err(closed) if closed.code == code::CLOSED => return Ok((index, Err(closed))),
+            Err(closed) if closed.code == code::CLOSED => Some(Arc::new(Chan::ended())),
             Err(wrong) => return Err(wrong),
         });
     }
@@ -294,7 +298,7 @@ unsafe fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Re
         };
         cases.push(Case { chan, op });
     }
-    Ok(chan::select(&mut cases, timeout_ms))
+    Ok(chan::select(&mut cases, Until::from_timeout(timeout_ms)))
 }
 
 /// # Safety

@@ -2,21 +2,30 @@
 
 use std::ffi::c_char;
 
-use super::batch::{krs_batch, lend, write_row};
+use super::batch::{clear_row, krs_batch, lend, write_row};
+use super::cluster::ask;
 use super::conf::{copy_text, krs_conf, settings};
+use super::consumer::texts;
 use super::decode::{Sized32, out, text, write_sized};
 use super::guard;
 use super::objects::{CHANS, CLIENTS, Opened, forget_if_closed};
 use super::types::{
-    krs_chan, krs_client, krs_close_result, krs_code, krs_error, krs_row, krs_topic,
+    krs_chan, krs_client, krs_close_result, krs_code, krs_error, krs_row, krs_stats, krs_topic,
 };
 use crate::client::{self, Client, CloseResult};
+use crate::consumer::Counters;
 use crate::error::{Error, Result, code};
 
 // SAFETY: repr(C), `struct_size` first, integers only.
 unsafe impl Sized32 for krs_close_result {
     const NAME: &'static str = "result";
     const FIRST_SIZE: usize = 32;
+}
+
+// SAFETY: as above.
+unsafe impl Sized32 for krs_stats {
+    const NAME: &'static str = "stats";
+    const FIRST_SIZE: usize = 128;
 }
 
 /// Opens a client of the kind that `conf` was made for.
@@ -86,7 +95,8 @@ pub unsafe extern "C" fn krs_client_logs(
 }
 
 /// Writes the client's name, such as `rdkafka#producer-1`, NUL-terminated, to
-/// `buffer` of `capacity` bytes, and its length to `*len`.
+/// `buffer` of `capacity` bytes, and its length to `*len`, unless that is NULL.
+/// With `capacity` 0 it only tells the length.
 ///
 /// Ownership: copied to the caller's memory.
 /// Threads: any.
@@ -151,7 +161,7 @@ pub unsafe extern "C" fn krs_client_fatal(client: krs_client, err: *mut krs_erro
 /// `KRS_ROW_INIT`.
 ///
 /// Ownership: `*batch` is the caller's, to be freed with `krs_batch_free()`. The
-/// row is valid until the next call with that batch.
+/// row is valid until the next call with that batch; a call that fails clears it.
 /// Threads: any; a batch is used by one thread at a time.
 /// Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT`: no row yet;
 /// `KRS_ERR_CLOSED`.
@@ -167,6 +177,13 @@ pub unsafe extern "C" fn krs_client_poll(
         // SAFETY: the caller passes places for the batch and the row, and a
         // batch that only this call uses.
         let mut batch = unsafe { lend(batch) }?;
+        if let Some(index) = client::next_row(&batch) {
+            // Also after the client closed: no report is lost.
+            // SAFETY: as above.
+            return unsafe { write_row(&batch, index, row) };
+        }
+        // SAFETY: as above. The row of before is over.
+        unsafe { clear_row(row) }?;
         let events = CLIENTS.get(client.id)?.events;
         let result = client::poll(CHANS.get(events)?, &mut batch, timeout_ms);
         let index = match result {
@@ -225,4 +242,129 @@ fn encode(outcome: CloseResult) -> krs_close_result {
         unfinished: outcome.unfinished.into(),
         reserved: 0,
     }
+}
+
+/// Sets the user and password that the next connections authenticate with (SASL
+/// PLAIN and SCRAM). Connections that are open stay open.
+///
+/// Ownership: both are copied. The password is never told to anyone but brokers.
+/// Threads: any.
+/// Errors: `KRS_ERR_INVALID_ARG`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_set_sasl(
+    client: krs_client,
+    user: *const c_char,
+    password: *const c_char,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes two strings.
+        let (user, password) = unsafe { (text("user", user)?, text("password", password)?) };
+        ask(client, |native| native.set_credentials(user, password))
+    })
+}
+
+/// Gives the OAUTHBEARER token that a `KRS_EVENT_TOKEN_REFRESH` row asked for, or a
+/// fresh one at any time. `lifetime_ms` says until when it is good, in milliseconds
+/// since the epoch. `extensions` are `extension_count` strings, a key and a value in
+/// turn.
+///
+/// Ownership: all is copied. The token is never told to anyone but brokers.
+/// Threads: any.
+/// Errors: `KRS_ERR_INVALID_ARG` with the reason; `KRS_ERR_STATE` if
+/// `sasl.mechanisms` is not OAUTHBEARER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_set_token(
+    client: krs_client,
+    token: *const c_char,
+    lifetime_ms: i64,
+    principal: *const c_char,
+    extensions: *const *const c_char,
+    extension_count: usize,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes strings.
+        let (token, principal, extensions) = unsafe {
+            (
+                text("token", token)?,
+                text("principal", principal)?,
+                texts("extensions", extensions, extension_count)?,
+            )
+        };
+        if extensions.len() % 2 != 0 {
+            return Err(Error::argument(
+                "extension_count is odd, expected keys and values in turn",
+            ));
+        }
+        ask(client, |native| {
+            native.set_token(token, lifetime_ms, principal, &extensions)
+        })
+    })
+}
+
+/// Says that there is no token: an error row tells `reason`, and another
+/// `KRS_EVENT_TOKEN_REFRESH` comes after ten seconds.
+///
+/// Ownership: `reason` is copied.
+/// Threads: any.
+/// Errors: `KRS_ERR_STATE` if `sasl.mechanisms` is not OAUTHBEARER.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_token_failed(
+    client: krs_client,
+    reason: *const c_char,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes a string.
+        let reason = unsafe { text("reason", reason) }?;
+        ask(client, |native| native.token_failed(reason))
+    })
+}
+
+/// What the client counts: the core's own figures as of now, and librdkafka's as
+/// of its last statistics (`statistics.interval.ms`), whose text comes as rows of
+/// kind `KRS_EVENT_STATS`.
+///
+/// Ownership: `stats`, which starts as `KRS_STATS_INIT`, is the caller's.
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_stats(
+    client: krs_client,
+    stats: *mut krs_stats,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        let opened = CLIENTS.get(client.id)?;
+        let native = opened.client.stats();
+        let (counters, pending, redirected) = match &opened.client {
+            Client::Producer(producer) => (
+                Counters::default(),
+                producer.pending(),
+                producer.redirected(),
+            ),
+            Client::Consumer(consumer) => (consumer.counters(), 0, 0),
+        };
+        let encoded = krs_stats {
+            struct_size: 0,
+            reserved: 0,
+            rows_held: counters.rows_held,
+            rows_withheld: counters.rows_withheld,
+            rows_stale: counters.rows_stale,
+            bytes_held: counters.bytes_held,
+            pending: pending as u64,
+            reports_redirected: redirected,
+            taken_at: native.time.saturating_mul(1000),
+            messages_queued: native.msg_cnt,
+            bytes_queued: native.msg_size,
+            requests: native.tx,
+            bytes_sent: native.tx_bytes,
+            responses: native.rx,
+            bytes_received: native.rx_bytes,
+            messages_sent: native.txmsgs,
+            messages_received: native.rxmsgs,
+        };
+        // SAFETY: the caller passes NULL or a krs_stats.
+        unsafe { write_sized(stats, &encoded) }
+    })
 }

@@ -37,12 +37,15 @@ pub unsafe extern "C" fn krs_conf_new(
 /// Sets a key. Known are all keys of librdkafka (topic-level keys too, as the
 /// default for all topics) and these of confluent-kafka-go, with its meaning:
 ///
-/// - `go.delivery.reports` (producer, `true`): reports go to the events channel;
-///   a message that names a channel of its own has its report there in any case;
+/// - `go.delivery.reports` (producer, `true`): reports go to the events channel,
+///   which keeps them until they are received: read it, or set this to false,
+///   or memory grows with every message. A message that names a channel of its
+///   own has its report there in any case;
 /// - `go.delivery.report.fields` (producer, `key,value`): what of the message comes
 ///   back in its report: `all`, `none`, or a list of `key`, `value`, `headers`;
 /// - `go.events.channel.size` (producer 1000000, consumer 1000): capacity of the
-///   events channel. Reports are kept even beyond it, never lost;
+///   events channel. Reports and fatal errors are kept even beyond it, never
+///   lost; other errors and statistics are dropped where there is no room;
 /// - `go.produce.channel.size` (producer, 1000000): capacity that the produce
 ///   channel of a language with channels of its own has. In C a message is in
 ///   librdkafka's queue as soon as it is sent (`queue.buffering.max.messages`);

@@ -3,7 +3,8 @@
 
 use std::ffi::{CStr, c_char};
 
-use super::types::krs_bytes;
+use super::types::{krs_bytes, krs_column};
+use crate::batch::Column;
 use crate::error::{Error, Result};
 
 /// Structs that callers allocate: `struct_size` comes first and tells which
@@ -65,6 +66,18 @@ pub unsafe fn slice<'a, T>(name: &str, data: *const T, len: usize) -> Result<&'a
     }
     // SAFETY: by the caller's promise; size and alignment were checked.
     Ok(unsafe { std::slice::from_raw_parts(data, len) })
+}
+
+/// # Safety
+/// `data` is NULL or points to `len` values that only this call uses.
+pub unsafe fn slice_mut<'a, T>(name: &str, data: *mut T, len: usize) -> Result<&'a mut [T]> {
+    // SAFETY: by the caller's promise; looked at for its checks only.
+    unsafe { slice(name, data.cast_const(), len) }?;
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    // SAFETY: by the caller's promise; size and alignment were checked.
+    Ok(unsafe { std::slice::from_raw_parts_mut(data, len) })
 }
 
 /// # Safety
@@ -130,4 +143,39 @@ pub fn size_of_callers<T: Sized32>(at: *const T) -> Result<usize> {
         )));
     }
     Ok(size.min(size_of::<T>()))
+}
+
+/// # Safety
+/// `data` is NULL or points to `len` values that live as long as `'a`.
+pub unsafe fn optional<'a, T>(name: &str, data: *const T, len: usize) -> Result<Option<&'a [T]>> {
+    if data.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { slice(name, data, len) }.map(Some)
+}
+
+impl<'a> Column<'a> {
+    /// `None` for a column that is null in every row.
+    ///
+    /// # Safety
+    /// The column's pointers are NULL or have the sizes that the header asks for.
+    pub unsafe fn decode(name: &str, from: krs_column, count: usize) -> Result<Option<Self>> {
+        if from.offsets.is_null() {
+            return Ok(None);
+        }
+        // SAFETY: by the caller's promise.
+        let offsets = unsafe { slice(name, from.offsets, count.saturating_add(1)) }?;
+        if !offsets.is_sorted() || offsets[0] < 0 {
+            return Err(Error::argument(format!(
+                "{name}: the offsets do not ascend from 0"
+            )));
+        }
+        let end = offsets.last().map_or(0, |end| *end as usize);
+        // SAFETY: as above; `data` reaches to the last offset.
+        let data = unsafe { slice(name, from.data, end) }?;
+        // SAFETY: as above; one bit a value.
+        let validity = unsafe { optional(name, from.validity, count.div_ceil(8)) }?;
+        Ok(Some(Self::new(offsets, data, validity)))
+    }
 }

@@ -54,7 +54,8 @@ pub unsafe extern "C" fn krs_mock_topic(
 }
 
 /// Writes the value for `bootstrap.servers`, NUL-terminated, to `buffer` of
-/// `capacity` bytes, and its length to `*len`.
+/// `capacity` bytes, and its length to `*len`, unless that is NULL. With
+/// `capacity` 0 it only tells the length.
 ///
 /// Ownership: copied to the caller's memory.
 /// Threads: any.

@@ -12,7 +12,11 @@ pub mod conf;
 
 pub mod client;
 
+pub mod cluster;
+
 pub mod producer;
+
+pub mod txn;
 
 pub mod consumer;
 
@@ -24,6 +28,7 @@ pub mod mock;
 
 mod decode;
 mod objects;
+mod partition;
 
 use std::any::Any;
 use std::cell::Cell;

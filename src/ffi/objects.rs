@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::chan::Chan;
 use crate::client::Client;
-use crate::error::{Error, Result, code};
+use crate::error::{Result, code};
 use crate::handle::Table;
 use crate::mock::Mock;
 use crate::producer::Topic;
@@ -79,15 +79,10 @@ impl Opened {
 }
 
 /// A channel that said that it is closed has nothing more to say: its handle
-/// gives the same answer without it.
+/// gives the same answer without it, unless rows may still come back to it.
 pub fn forget_if_closed(chan: u64, result: &Result<()>) {
-    if matches!(
-        result,
-        Err(Error {
-            code: code::CLOSED,
-            ..
-        })
-    ) {
+    let closed = matches!(result, Err(error) if error.code == code::CLOSED);
+    if closed && !CHANS.get(chan).is_ok_and(|chan| chan.is_lending()) {
         let _ = CHANS.remove(chan);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use super::decode::{Sized32, bytes, out, sized, slice};
+use super::decode::{Sized32, bytes, optional, out, sized, slice, slice_mut};
 use super::guard;
 use super::objects::{CHANS, CLIENTS, TOPICS};
 use super::types::{
     KRS_MESSAGE_NO_REPORT, KRS_PARTITION_ANY, KRS_PURGE_IN_FLIGHT, KRS_PURGE_QUEUED, krs_bytes,
-    krs_chan, krs_client, krs_code, krs_column, krs_error, krs_message, krs_records,
+    krs_chan, krs_client, krs_code, krs_error, krs_message, krs_records,
 };
 use crate::batch::Column;
-use crate::chan::{self, Chan, Message};
+use crate::chan::{self, Chan, Message, Until};
 use crate::error::{Error, Result, code};
 use crate::headers::{self, Headers};
 use crate::producer::{Producer, RUN_LEN, Report, Run, Topic};
@@ -108,8 +108,16 @@ unsafe fn wait_and_send(client: krs_client, message: &krs_message, timeout_ms: i
     chan::send(
         produce_chan(opened.client.producer()?),
         &message,
-        timeout_ms,
+        Until::from_timeout(timeout_ms),
     )
+}
+
+/// Writes what came of the next rows.
+fn tell(dealt: &[krs_code], codes: &mut [krs_code], done: &mut usize) {
+    if let Some(places) = codes.get_mut(*done..*done + dealt.len()) {
+        places.copy_from_slice(dealt);
+    }
+    *done += dealt.len();
 }
 
 fn produce_chan(producer: &Arc<Producer>) -> Arc<Chan> {
@@ -125,7 +133,8 @@ fn produce_chan(producer: &Arc<Producer>) -> Arc<Chan> {
 /// Threads: any.
 /// Errors: `KRS_ERR_QUEUE_FULL`, `KRS_ERR_TIMED_OUT`: no room, and `*done` rows
 /// were dealt with; `KRS_ERR_ARGUMENT`: the columns are inconsistent, and no row
-/// was sent. Rows that were refused do not make the call fail.
+/// was sent. Rows that were refused do not make the call fail; their code says
+/// why, `KRS_ERR_CLOSED` for example if the report channel was closed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_producer_send_batch(
     client: krs_client,
@@ -142,38 +151,39 @@ pub unsafe extern "C" fn krs_producer_send_batch(
         let codes = match codes.is_null() {
             true => &mut [],
             // SAFETY: not NULL, so room for a code of every row.
-            false => unsafe { std::slice::from_raw_parts_mut(codes, records.count) },
+            false => unsafe { slice_mut("codes", codes, records.count) }?,
         };
         *done = 0;
+        let until = Until::from_timeout(timeout_ms);
         let opened = CLIENTS.get(client.id)?;
         let producer = opened.client.producer()?;
         while *done < records.count {
             let run = records.run(*done);
-            let mut dealt = producer.try_send_run(&run)?;
-            if dealt.len() < run.len() {
-                if timeout_ms == 0 {
-                    return Err(queue_full());
-                }
-                let chan = produce_chan(producer);
-                let result = chan::send(chan, &run[dealt.len()], timeout_ms);
-                let code = result.as_ref().err().map_or(code::OK, |error| error.code);
-                if matches!(code, code::TIMED_OUT | code::CLOSED) {
-                    return result;
-                }
-                dealt.push(code);
+            let dealt = producer.try_send_run(&run);
+            tell(&dealt, codes, done);
+            let Some(next) = run.get(dealt.len()) else {
+                continue;
+            };
+            if timeout_ms == 0 {
+                return Err(queue_full());
             }
-            if let Some(places) = codes.get_mut(*done..*done + dealt.len()) {
-                places.copy_from_slice(&dealt);
+            let result = chan::send(produce_chan(producer), next, until);
+            let code = result.as_ref().err().map_or(code::OK, |error| error.code);
+            if code == code::TIMED_OUT {
+                return result;
             }
-            *done += dealt.len();
+            tell(&[code], codes, done);
         }
-        Ok(())
+        // Rows that found the client closed say so, and so does the call.
+        producer.still_open()
     })
 }
 
 /// Adds a header to `buffer`, which has `capacity` bytes of which `*len` are
 /// used: start with `*len` 0, add each header, and pass `buffer` and `*len` as
-/// `krs_message.headers`. A header takes 8 bytes, its key and its value.
+/// `krs_message.headers`. A header takes 8 bytes, its key and its value: the
+/// lengths of both as `int32_t` in the machine's byte order (-1 = null value),
+/// then the bytes of both, and the next header right after.
 ///
 /// Ownership: the buffer is the caller's; key and value are copied into it.
 /// Threads: one at a time for one buffer.
@@ -271,6 +281,7 @@ pub unsafe extern "C" fn krs_producer_purge(
 /// nobody has received yet are not counted.
 ///
 /// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` for a consumer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_producer_len(
     client: krs_client,
@@ -418,15 +429,18 @@ impl<'a> Records<'a> {
         }
         // SAFETY: by the caller's promise.
         unsafe {
-            let start = slice("records.header_start", from.header_start, from.count + 1)?;
+            let count = from.count.saturating_add(1);
+            let start = slice("records.header_start", from.header_start, count)?;
             if !start.is_sorted() {
                 return Err(Error::argument("records.header_start does not ascend"));
             }
             let count = start.last().map_or(0, |last| *last as usize);
             let key = Column::decode("records.header_key", from.header_key, count)?;
+            let key = key.ok_or_else(|| {
+                Error::argument("records.header_key: expected a column, for header_start is set")
+            })?;
             let value = Column::decode("records.header_value", from.header_value, count)?;
-            let columns = key.zip(value);
-            Ok(columns.map(|(key, value)| (start, headers::Columns { key, value })))
+            Ok(Some((start, headers::Columns { key, value })))
         }
     }
 
@@ -480,40 +494,5 @@ impl<'a> Records<'a> {
             opaque: self.opaque.map_or(0, |all| all[row]),
             report: self.report.clone(),
         }
-    }
-}
-
-/// # Safety
-/// `data` is NULL or points to `len` values that live as long as `'a`.
-unsafe fn optional<'a, T>(name: &str, data: *const T, len: usize) -> Result<Option<&'a [T]>> {
-    if data.is_null() {
-        return Ok(None);
-    }
-    // SAFETY: by the caller's promise.
-    unsafe { slice(name, data, len) }.map(Some)
-}
-
-impl<'a> Column<'a> {
-    /// `None` for a column that is null in every row.
-    ///
-    /// # Safety
-    /// The column's pointers are NULL or have the sizes that the header asks for.
-    unsafe fn decode(name: &str, from: krs_column, count: usize) -> Result<Option<Self>> {
-        if from.offsets.is_null() {
-            return Ok(None);
-        }
-        // SAFETY: by the caller's promise.
-        let offsets = unsafe { slice(name, from.offsets, count + 1) }?;
-        if !offsets.is_sorted() || offsets[0] < 0 {
-            return Err(Error::argument(format!(
-                "{name}: the offsets do not ascend from 0"
-            )));
-        }
-        let end = offsets.last().map_or(0, |end| *end as usize);
-        // SAFETY: as above; `data` reaches to the last offset.
-        let data = unsafe { slice(name, from.data, end) }?;
-        // SAFETY: as above; one bit a value.
-        let validity = unsafe { optional(name, from.validity, count.div_ceil(8)) }?;
-        Ok(Some(Self::new(offsets, data, validity)))
     }
 }

@@ -98,10 +98,35 @@ pub const KRS_EVENT_STATS: u8 = 6;
 /// just before it because the channel was full.
 pub const KRS_EVENT_LOG: u8 = 7;
 
+/// Row kind: one partition of an answer. `offset`, `leader_epoch` and `code` are
+/// its own; `value` is what is kept with a committed offset.
+pub const KRS_EVENT_PARTITION: u8 = 8;
+/// Row kind: a partition that the group gives to the consumer. `offset` says where
+/// it would begin, if that is known. The rows of one rebalance belong together
+/// (`KRS_ROW_MORE`); without partitions it is one row without a topic. See
+/// `krs_consumer_application_rebalance()`.
+pub const KRS_EVENT_ASSIGN: u8 = 9;
+/// Row kind: a partition that the group takes away; as `KRS_EVENT_ASSIGN`.
+pub const KRS_EVENT_REVOKE: u8 = 10;
+/// Row kind: an OAUTHBEARER token is wanted. `value` is
+/// `sasl.oauthbearer.config`. Answer with `krs_client_set_token()` or
+/// `krs_client_token_failed()`.
+pub const KRS_EVENT_TOKEN_REFRESH: u8 = 11;
+/// Row kind: a broker. `partition` is its id, `key` its host, `offset` its port.
+pub const KRS_EVENT_BROKER: u8 = 12;
+/// Row kind: a topic and its `code`, before the `KRS_EVENT_PARTITION` rows of its
+/// partitions: there `offset` is the leader's id (-1 = none), `key` holds the ids
+/// of the replicas and `value` those of the replicas in sync, as `int32_t`s.
+pub const KRS_EVENT_TOPIC: u8 = 13;
+
 /// Row flag: the next row belongs to the same event.
 pub const KRS_ROW_MORE: u8 = 1;
 /// Row flag: the client can't go on.
 pub const KRS_ROW_FATAL: u8 = 2;
+
+/// Row flag of `KRS_EVENT_REVOKE`: others may own the partition already, so
+/// nothing can be committed for it any more.
+pub const KRS_ROW_LOST: u8 = 4;
 
 /// Timestamp type: none.
 pub const KRS_TIMESTAMP_NONE: u8 = 0;
@@ -114,6 +139,22 @@ pub const KRS_TIMESTAMP_LOG_APPEND_TIME: u8 = 2;
 pub const KRS_NO_TOPIC: u32 = u32::MAX;
 /// `krs_chan_recv()`: all rows that the batch handed out were delivered.
 pub const KRS_ALL: u32 = u32::MAX;
+
+/// Offset: the end of the partition.
+pub const KRS_OFFSET_END: i64 = -1;
+/// Offset: the beginning of the partition.
+pub const KRS_OFFSET_BEGINNING: i64 = -2;
+/// Offset: what the group committed.
+pub const KRS_OFFSET_STORED: i64 = -1000;
+/// Offset: none.
+pub const KRS_OFFSET_NONE: i64 = -1001;
+
+/// `krs_consumer_assign()`: in place of all that is assigned.
+pub const KRS_ASSIGN_REPLACE: u32 = 0;
+/// `krs_consumer_assign()`: beside what is assigned.
+pub const KRS_ASSIGN_ADD: u32 = 1;
+/// `krs_consumer_assign()`: no longer.
+pub const KRS_ASSIGN_REMOVE: u32 = 2;
 
 /// `krs_case.op`: send `message`.
 pub const KRS_CASE_SEND: u32 = 1;
@@ -241,6 +282,64 @@ pub struct krs_records {
     pub report: krs_chan,
 }
 
+/// Partitions, in columns of `count` values: the caller's memory, copied before
+/// the call returns. Start with `KRS_PARTITIONS_INIT`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct krs_partitions {
+    pub struct_size: u32,
+    pub reserved: u32,
+    pub count: usize,
+    /// Names of topics, `topic_count` of them.
+    pub topics: krs_column,
+    pub topic_count: usize,
+    /// Indices into `topics`; NULL = the first for all.
+    pub topic: *const u32,
+    pub partition: *const i32,
+    /// NULL = `KRS_OFFSET_NONE` for all.
+    pub offset: *const i64,
+    /// NULL = none (-1) for all.
+    pub leader_epoch: *const i32,
+    /// What is kept with a committed offset; `offsets` NULL = none.
+    pub metadata: krs_column,
+}
+
+/// What a client counts. Start with `KRS_STATS_INIT`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct krs_stats {
+    pub struct_size: u32,
+    pub reserved: u32,
+    /// Consumer: rows that came back undelivered and will come again.
+    pub rows_held: u64,
+    /// Consumer: rows of paused partitions that will come when they are resumed.
+    pub rows_withheld: u64,
+    /// Consumer: rows that were dropped since they no longer counted (revoked,
+    /// sought away).
+    pub rows_stale: u64,
+    /// Consumer: bytes of messages in batches that are out or came back; bounded by
+    /// `krs.held.max.kbytes`.
+    pub bytes_held: u64,
+    /// Producer: messages without a result.
+    pub pending: u64,
+    /// Producer: reports that went to the events channel because their own channel
+    /// had been closed.
+    pub reports_redirected: u64,
+    /// When librdkafka made the statistics below, in milliseconds since the epoch;
+    /// 0 = not yet (`statistics.interval.ms`).
+    pub taken_at: i64,
+    /// Messages in librdkafka's producer queues, and their bytes.
+    pub messages_queued: i64,
+    pub bytes_queued: i64,
+    /// Requests to and responses from brokers, and their bytes.
+    pub requests: i64,
+    pub bytes_sent: i64,
+    pub responses: i64,
+    pub bytes_received: i64,
+    pub messages_sent: i64,
+    pub messages_received: i64,
+}
+
 /// The rows of a batch, in columns of `count` values each. Everything it points
 /// to belongs to the batch, and stays valid until the batch is passed to a
 /// function that fills it again, or is freed: also after the client is closed.
@@ -281,7 +380,9 @@ pub struct krs_batch_view {
     pub topic_count: u32,
     pub reserved: u32,
     /// Becomes other than 0 when the receiver should call again soon, although
-    /// it has rows left: read it atomically, as often as you like.
+    /// it has rows left. Only a consumer's batches ever set it. Another thread
+    /// writes it: read it atomically (`__atomic_load_n`, `stdatomic.h`), as often
+    /// as you like.
     pub attention: *const u32,
 }
 

@@ -1,12 +1,13 @@
 //! The producer: what it accepts is remembered until there is a report of it.
 
 mod slab;
+mod txn;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{MappedRwLockReadGuard, Mutex};
 use smallvec::SmallVec;
 
 pub use crate::rd::RUN_LEN;
@@ -14,11 +15,12 @@ pub use slab::Report;
 
 use crate::batch::{Batch, Kind, ROW_FATAL, Row};
 use crate::chan::{Message, Notify, Queue, Source};
-use crate::client::{self, CloseResult};
+use crate::client::{self, CloseResult, LastStats};
 use crate::conf::go::ReportFields;
 use crate::conf::{Conf, Options};
 use crate::error::{Code, Error, Result, code};
 use crate::rd::{self, Event, EventKind};
+use crate::shared::{Share, Shared};
 use slab::{Accepted, Slab};
 
 /// Longest time inside librdkafka while flushing: reports are delivered between.
@@ -29,9 +31,7 @@ const REPORTS_AT_ONCE: usize = 128;
 const CLOSE_RESERVE: Duration = Duration::from_millis(200);
 
 pub struct Producer {
-    /// Gone once the client is closed. Read by all who use it, written by who
-    /// closes it.
-    native: RwLock<Option<Native>>,
+    native: Shared<Native>,
     options: Options,
     name: String,
     closing: AtomicBool,
@@ -41,15 +41,18 @@ pub struct Producer {
     /// The client's own channel.
     events: Arc<Queue>,
     logs: Option<Arc<Queue>>,
+    stats: LastStats,
+    /// Reports that a closed channel could not take.
+    redirected: AtomicU64,
     /// Told when librdkafka or a report channel may have room again.
     room: Notify,
     this: Weak<Self>,
 }
 
 /// Dropped in this order: the queue before its client.
-struct Native {
+pub struct Native {
     main: rd::Queue,
-    client: rd::Client,
+    pub client: rd::Client,
 }
 
 /// What librdkafka's threads tell us.
@@ -88,7 +91,12 @@ impl Producer {
     pub fn open(conf: &Conf) -> Result<Arc<Self>> {
         let options = conf.options()?;
         let logs = client::log_queue(&options);
-        let events = [EventKind::Reports, EventKind::Error, EventKind::Stats];
+        let events = [
+            EventKind::Reports,
+            EventKind::Error,
+            EventKind::Stats,
+            EventKind::TokenRefresh,
+        ];
         let client = rd::Client::producer(conf.native()?, &events, Some(client::log_sink(&logs)))?;
         let arrivals = Arc::new(Arrivals::default());
         let main = client
@@ -101,13 +109,15 @@ impl Producer {
         });
         let producer = Arc::new_cyclic(|this| Self {
             name: client.name(),
-            native: RwLock::new(Some(Native { main, client })),
+            native: Shared::new(Native { main, client }),
             closing: AtomicBool::new(false),
             arrivals,
             slab: Mutex::default(),
             delivering: Mutex::new(()),
             events: Queue::of_client(options.events_size),
             logs,
+            stats: LastStats::default(),
+            redirected: AtomicU64::new(0),
             room: Notify::default(),
             this: Weak::clone(this),
             options,
@@ -128,23 +138,30 @@ impl Producer {
         self.logs.as_ref()
     }
 
+    pub fn stats(&self) -> &LastStats {
+        &self.stats
+    }
+
+    /// Reports that a closed channel could not take.
+    pub fn redirected(&self) -> u64 {
+        self.redirected.load(Ordering::Relaxed)
+    }
+
     pub fn produce_capacity(&self) -> usize {
         self.options.produce_size
     }
 
     pub fn fatal_error(&self) -> Result<Option<Error>> {
-        self.with_native(|native| Ok(native.client.fatal_error()))
+        Ok(self.native()?.client.fatal_error())
     }
 
     pub fn topic(&self, name: &str) -> Result<Arc<Topic>> {
         if name.is_empty() {
             return Err(Error::argument("topic: the name is empty"));
         }
-        let native = self.with_native(|native| {
-            native.client.topic(name).map_err(|error| Error {
-                message: format!("topic {name:?}: {}", error.message).into(),
-                ..error
-            })
+        let native = self.native()?.client.topic(name).map_err(|error| Error {
+            message: format!("topic {name:?}: {}", error.message).into(),
+            ..error
         })?;
         Ok(Arc::new(Topic {
             name: name.to_owned(),
@@ -171,8 +188,7 @@ impl Producer {
         let topic = message
             .topic
             .ok_or_else(|| Error::argument("message: no topic is set"))?;
-        let native = self.native.read();
-        let native = native.as_ref().ok_or(CLOSED)?;
+        let native = self.native()?;
         if self.closing.load(Ordering::SeqCst) {
             return Err(CLOSED);
         }
@@ -202,32 +218,33 @@ impl Producer {
 
     /// Accepts messages that [run together](Message::runs_with), in order, as many
     /// as there is room for, and tells what came of each.
-    pub fn try_send_run(&self, run: &[Message<'_>]) -> Result<Codes> {
+    pub fn try_send_run(&self, run: &[Message<'_>]) -> Codes {
         self.deliver();
-        let mut codes = self.send_run_once(run)?;
+        let mut codes = self.send_run_once(run);
         if codes.len() < run.len() {
             self.arrivals.waiting.store(true, Ordering::SeqCst);
             self.deliver();
-            codes.extend(self.send_run_once(&run[codes.len()..])?);
+            codes.extend(self.send_run_once(&run[codes.len()..]));
         }
-        Ok(codes)
+        codes
     }
 
-    fn send_run_once(&self, run: &[Message<'_>]) -> Result<Codes> {
-        let [message] = run else {
-            return self.send_several(run);
+    fn send_run_once(&self, run: &[Message<'_>]) -> Codes {
+        let result = match run {
+            [message] => self
+                .send_once(message)
+                .map(|()| Codes::from_elem(code::OK, 1)),
+            _ => self.send_several(run),
         };
-        match self.send_once(message) {
-            Ok(()) => Ok(SmallVec::from_elem(code::OK, 1)),
-            Err(full) if full.code == code::QUEUE_FULL => Ok(SmallVec::new()),
-            Err(closed) if closed.code == code::CLOSED => Err(closed),
-            Err(refused) => Ok(SmallVec::from_elem(refused.code, 1)),
+        match result {
+            Ok(codes) => codes,
+            Err(full) if full.code == code::QUEUE_FULL => Codes::new(),
+            Err(refused) => Codes::from_elem(refused.code, run.len()),
         }
     }
 
     fn send_several(&self, run: &[Message<'_>]) -> Result<Codes> {
-        let native = self.native.read();
-        let native = native.as_ref().ok_or(CLOSED)?;
+        let native = self.native()?;
         if self.closing.load(Ordering::SeqCst) {
             return Err(CLOSED);
         }
@@ -287,7 +304,7 @@ impl Producer {
         let end = u64::try_from(timeout_ms)
             .ok()
             .map(|timeout| Instant::now() + Duration::from_millis(timeout));
-        self.with_native(|_| Ok(()))?;
+        self.still_open()?;
         self.flush_until(end)
     }
 
@@ -306,15 +323,13 @@ impl Producer {
                 FLUSH_SLICE.min(slice * 2)
             };
             let time = left.map_or(slice, |left| left.min(slice));
-            self.with_native(|native| {
-                native.client.hurry((time.as_millis() as i32).max(1));
-                Ok(())
-            })?;
+            let native = self.share()?;
+            native.client.hurry((time.as_millis() as i32).max(1));
         }
     }
 
     pub fn purge(&self, queued: bool, in_flight: bool) -> Result<()> {
-        self.with_native(|native| native.client.purge(queued, in_flight))?;
+        self.native()?.client.purge(queued, in_flight)?;
         self.deliver();
         Ok(())
     }
@@ -349,16 +364,29 @@ impl Producer {
                 value: Some(event.error_text().as_bytes()),
                 ..Row::new(Kind::Error)
             }),
-            EventKind::Stats => self.push_event(&Row {
-                value: Some(event.stats().as_bytes()),
-                ..Row::new(Kind::Stats)
-            }),
+            EventKind::Stats => {
+                self.stats.keep(&event.stats());
+                self.push_text(Kind::Stats, &event.stats());
+            }
+            EventKind::TokenRefresh => self.push_text(Kind::TokenRefresh, &event.config()),
             _ => {}
         }
     }
 
+    fn push_text(&self, kind: Kind, text: &str) {
+        self.push_event(&Row {
+            value: Some(text.as_bytes()),
+            ..Row::new(kind)
+        });
+    }
+
+    /// What is only for information is dropped where reports fill the channel.
     fn push_event(&self, row: &Row<'_>) {
-        self.events.push_or_drop(|batch, _| batch.push(row));
+        if row.flags & ROW_FATAL != 0 {
+            self.events.push_reports(1, |batch| batch.push(row));
+        } else {
+            self.events.push_or_drop(|batch, _| batch.push(row));
+        }
     }
 
     fn take_reports(&self, mut event: Event) {
@@ -388,6 +416,7 @@ impl Producer {
             Report::To(queue) => {
                 if !queue.push_reserved(count, &push) {
                     // Closed meanwhile: the reports are not lost.
+                    self.redirected.fetch_add(count as u64, Ordering::Relaxed);
                     self.events.push_reports(count, push);
                 }
             }
@@ -412,11 +441,11 @@ impl Producer {
             result.purged = in_time - unknown.min(in_time);
         }
         // Waits for sends that are inside the core, which then see `closing`.
-        let native = self.native.write().take();
+        let native = self.native.take();
         if let Some(native) = native {
             self.deliver_from(&native);
             result.unknown = self.report_unknown();
-            result.unfinished = !client::destroy(native, end);
+            result.unfinished = !native.end(end);
         }
         self.events.close();
         if let Some(logs) = &self.logs {
@@ -445,8 +474,18 @@ impl Producer {
 
     // ---- plumbing --------------------------------------------------------
 
-    fn with_native<T>(&self, body: impl FnOnce(&Native) -> Result<T>) -> Result<T> {
-        body(self.native.read().as_ref().ok_or(CLOSED)?)
+    pub fn still_open(&self) -> Result<()> {
+        self.native().map(|_| ())
+    }
+
+    /// For calls that do not wait.
+    fn native(&self) -> Result<MappedRwLockReadGuard<'_, Native>> {
+        self.native.read().ok_or(CLOSED)
+    }
+
+    /// For calls that wait for a broker.
+    pub fn share(&self) -> Result<Share<Native>> {
+        self.native.share().ok_or(CLOSED)
     }
 
     fn as_source(&self) -> Weak<dyn Source> {
@@ -461,9 +500,9 @@ impl Producer {
 impl Source for Producer {
     fn deliver(&self) {
         if self.arrivals.waiting.load(Ordering::SeqCst)
-            && let Some(native) = self.native.read().as_ref()
+            && let Some(native) = self.native.read()
         {
-            self.deliver_from(native);
+            self.deliver_from(&native);
         }
     }
 

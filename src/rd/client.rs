@@ -1,7 +1,6 @@
 //! A producer or consumer of librdkafka.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::ops::ControlFlow;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,9 +11,7 @@ use rdkafka_sys::rd_kafka_type_t::{RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
 use rdkafka_sys::rd_kafka_vtype_t as VType;
 use smallvec::SmallVec;
 
-use super::{
-    Conf, EventKind, List, Message, Queue, c_string, callback, check, error_of, lossy, raw,
-};
+use super::{Conf, EventKind, Queue, c_string, callback, check, error_of, lossy, raw};
 use crate::error::{Code, Error, Result, code, flag};
 
 /// Takes the log lines of a client: level 0 (worst) to 7, facility, text.
@@ -70,19 +67,6 @@ pub struct Plain<'a> {
 pub const RUN_LEN: usize = 64;
 
 const OTHER_CLIENT: Error = Error::fixed(code::ARGUMENT, "the topic belongs to another client");
-
-/// How an assignment changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rebalance {
-    Assign,
-    Revoke,
-}
-
-/// What a waited-for commit came to.
-pub enum CommitWait {
-    Pending,
-    Done(Code, List),
-}
 
 impl Client {
     pub fn producer(conf: Conf, events: &[EventKind], log: Option<LogSink>) -> Result<Self> {
@@ -321,177 +305,6 @@ impl Client {
         // SAFETY: the client is alive.
         check(unsafe { sys::rd_kafka_purge(self.as_ptr(), flags) } as i32)
     }
-
-    // ---- consumer -------------------------------------------------------
-
-    pub fn subscribe(&self, topics: &List) -> Result<()> {
-        // SAFETY: the list is alive and copied.
-        check(unsafe { sys::rd_kafka_subscribe(self.as_ptr(), topics.as_ptr()) } as i32)
-    }
-
-    pub fn unsubscribe(&self) -> Result<()> {
-        // SAFETY: the client is alive.
-        check(unsafe { sys::rd_kafka_unsubscribe(self.as_ptr()) } as i32)
-    }
-
-    /// Answers a rebalance. Rows of newly assigned partitions go to `rows`.
-    ///
-    /// The forward comes before the assignment, because a fetcher that has
-    /// started keeps the queue it found. It is safe only here, in answer to a
-    /// rebalance, when librdkafka has stopped fetching what it lost: a fetch
-    /// that stops takes the forward away.
-    pub fn rebalance(&self, how: Rebalance, partitions: &List, rows: &Queue) -> Result<()> {
-        if how == Rebalance::Assign {
-            for entry in partitions.entries() {
-                self.forward(&entry.topic, entry.partition, rows)?;
-            }
-        }
-        // SAFETY: the client and the list are alive; the list is copied.
-        unsafe {
-            match (how, self.is_cooperative()) {
-                (Rebalance::Assign, true) => error_result(sys::rd_kafka_incremental_assign(
-                    self.as_ptr(),
-                    partitions.as_ptr(),
-                )),
-                (Rebalance::Revoke, true) => error_result(sys::rd_kafka_incremental_unassign(
-                    self.as_ptr(),
-                    partitions.as_ptr(),
-                )),
-                (Rebalance::Assign, false) => {
-                    check(raw::rd_kafka_assign(self.as_ptr(), partitions.as_ptr()))
-                }
-                (Rebalance::Revoke, false) => {
-                    check(raw::rd_kafka_assign(self.as_ptr(), ptr::null()))
-                }
-            }
-        }
-    }
-
-    fn forward(&self, topic: &str, partition: i32, rows: &Queue) -> Result<()> {
-        let name = c_string("topic", topic)?;
-        // SAFETY: a new reference to the partition's queue, or NULL.
-        let queue = unsafe {
-            Queue::from_raw(sys::rd_kafka_queue_get_partition(
-                self.as_ptr(),
-                name.as_ptr(),
-                partition,
-            ))
-        };
-        let queue = queue.ok_or_else(|| error_of(code::UNKNOWN_PARTITION))?;
-        queue.forward(rows);
-        Ok(())
-    }
-
-    /// Whether partitions come and go one by one rather than all at once.
-    pub fn is_cooperative(&self) -> bool {
-        // SAFETY: NULL or a static NUL-terminated string.
-        unsafe { lossy(sys::rd_kafka_rebalance_protocol(self.as_ptr())) == "COOPERATIVE" }
-    }
-
-    /// Whether the group gave the partitions to others already.
-    pub fn assignment_lost(&self) -> bool {
-        // SAFETY: the client is alive.
-        unsafe { sys::rd_kafka_assignment_lost(self.as_ptr()) != 0 }
-    }
-
-    /// Takes messages from `queue` without waiting, until `each` breaks off;
-    /// the message it broke off at has been taken. The queue must hold only
-    /// fetched messages.
-    pub fn drain<F>(&self, queue: &Queue, mut each: F)
-    where
-        F: FnMut(Message<'_>) -> ControlFlow<()>,
-    {
-        struct Context<'a, F> {
-            client: *mut sys::rd_kafka_t,
-            each: &'a mut F,
-        }
-        unsafe extern "C" fn taken<F>(message: *mut sys::rd_kafka_message_t, opaque: *mut c_void)
-        where
-            F: FnMut(Message<'_>) -> ControlFlow<()>,
-        {
-            callback(|| {
-                // SAFETY: `opaque` is the context below, alive during the drain,
-                // which calls back on its own thread only; the message is alive
-                // during the callback.
-                let (context, message) =
-                    unsafe { (&mut *opaque.cast::<Context<'_, F>>(), Message::new(message)) };
-                if (context.each)(message).is_break() {
-                    // SAFETY: the client is alive; this is a callback of its.
-                    unsafe { sys::rd_kafka_yield(context.client) };
-                }
-            });
-        }
-        let mut context = Context {
-            client: self.as_ptr(),
-            each: &mut each,
-        };
-        let opaque = ptr::from_mut(&mut context).cast();
-        // SAFETY: the queue is alive, and so is the context until this returns.
-        unsafe {
-            sys::rd_kafka_consume_callback_queue(queue.as_ptr(), 0, Some(taken::<F>), opaque);
-        }
-    }
-
-    /// Tells librdkafka that the application is alive (`max.poll.interval.ms`),
-    /// by taking messages from a queue that is always empty.
-    pub fn tick(&self, empty: &Queue) {
-        self.drain(empty, |_| ControlFlow::Continue(()));
-    }
-
-    /// Sets what the next commit sends; partitions no longer assigned are passed over.
-    pub fn store_offsets(&self, offsets: &List) {
-        // SAFETY: the client and the list are alive. A partition that was
-        // taken away meanwhile is refused, and must not be stored.
-        let _ = unsafe { sys::rd_kafka_offsets_store(self.as_ptr(), offsets.as_ptr()) };
-    }
-
-    /// Fills in the positions: the offset after the last message taken, control
-    /// records included.
-    pub fn position(&self, partitions: &List) -> Result<()> {
-        // SAFETY: the client and the list are alive.
-        check(unsafe { sys::rd_kafka_position(self.as_ptr(), partitions.as_ptr()) } as i32)
-    }
-
-    /// Commits what is stored; the outcome arrives on `outcome` with `token`.
-    pub fn commit_stored(&self, outcome: &Queue, token: u64) -> Result<()> {
-        // SAFETY: NULL means the stored offsets; without a callback the outcome
-        // is an event on the queue.
-        check(unsafe {
-            raw::rd_kafka_commit_queue(
-                self.as_ptr(),
-                ptr::null(),
-                outcome.as_ptr(),
-                None,
-                token as *mut c_void,
-            )
-        })
-    }
-
-    /// Waits at most `timeout_ms` for a commit whose outcome goes to `outcome`.
-    pub fn wait_commit(&self, outcome: &Queue, timeout_ms: i32) -> CommitWait {
-        match outcome.poll(timeout_ms) {
-            Some(event) if event.kind() == EventKind::Commit => {
-                CommitWait::Done(event.code(), event.partitions())
-            }
-            _ => CommitWait::Pending,
-        }
-    }
-
-    /// Starts to leave the group; what remains to be answered comes to `queue`.
-    pub fn start_close(&self, queue: &Queue) -> Result<()> {
-        // SAFETY: both are alive.
-        unsafe {
-            error_result(sys::rd_kafka_consumer_close_queue(
-                self.as_ptr(),
-                queue.as_ptr(),
-            ))
-        }
-    }
-
-    pub fn has_closed(&self) -> bool {
-        // SAFETY: the client is alive.
-        unsafe { sys::rd_kafka_consumer_closed(self.as_ptr()) != 0 }
-    }
 }
 
 impl Drop for Client {
@@ -538,6 +351,7 @@ fn event_mask(kind: EventKind) -> i32 {
         EventKind::Rebalance => sys::RD_KAFKA_EVENT_REBALANCE,
         EventKind::Commit => sys::RD_KAFKA_EVENT_OFFSET_COMMIT,
         EventKind::Stats => sys::RD_KAFKA_EVENT_STATS,
+        EventKind::TokenRefresh => sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH,
         EventKind::Other => 0,
     }
 }
@@ -552,7 +366,7 @@ fn produce_error(code: Code) -> Error {
 
 /// # Safety
 /// `error` must be NULL or an error that the caller owns.
-unsafe fn error_result(error: *mut sys::rd_kafka_error_t) -> Result<()> {
+pub(super) unsafe fn error_result(error: *mut sys::rd_kafka_error_t) -> Result<()> {
     if error.is_null() {
         Ok(())
     } else {

@@ -7,6 +7,7 @@ use rdkafka_sys as sys;
 
 use super::{List, Message, lossy, raw};
 use crate::error::Code;
+use crate::partition::TopicPartition;
 
 /// Owns a `rd_kafka_event_t`.
 pub struct Event(NonNull<sys::rd_kafka_event_t>);
@@ -19,6 +20,7 @@ pub enum EventKind {
     Rebalance,
     Commit,
     Stats,
+    TokenRefresh,
     Other,
 }
 
@@ -42,6 +44,7 @@ impl Event {
             sys::RD_KAFKA_EVENT_REBALANCE => EventKind::Rebalance,
             sys::RD_KAFKA_EVENT_OFFSET_COMMIT => EventKind::Commit,
             sys::RD_KAFKA_EVENT_STATS => EventKind::Stats,
+            sys::RD_KAFKA_EVENT_OAUTHBEARER_TOKEN_REFRESH => EventKind::TokenRefresh,
             _ => EventKind::Other,
         }
     }
@@ -67,6 +70,12 @@ impl Event {
         unsafe { lossy(sys::rd_kafka_event_stats(self.as_ptr())) }
     }
 
+    /// The value of `sasl.oauthbearer.config`, for a token refresh.
+    pub fn config(&self) -> Cow<'_, str> {
+        // SAFETY: NULL, or NUL-terminated and as long alive as the event.
+        unsafe { lossy(sys::rd_kafka_event_config_string(self.as_ptr())) }
+    }
+
     /// The messages or reports, each once: a second call goes on where the
     /// first one stopped.
     pub fn messages(&mut self) -> impl Iterator<Item = Message<'_>> {
@@ -80,9 +89,9 @@ impl Event {
         })
     }
 
-    pub fn partitions(&self) -> List {
+    pub fn partitions(&self) -> Vec<TopicPartition> {
         // SAFETY: NULL or a list that lives as long as the event; it is copied.
-        unsafe { List::copy_of(sys::rd_kafka_event_topic_partition_list(self.as_ptr())) }
+        unsafe { List::copy_of(sys::rd_kafka_event_topic_partition_list(self.as_ptr())) }.to_vec()
     }
 
     /// The token that was given to the commit.

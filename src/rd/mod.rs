@@ -2,16 +2,20 @@
 //! an owner frees its object once, and a borrowed view can't outlive it.
 
 mod client;
+pub mod cluster;
 mod conf;
+mod consumer;
 mod event;
 mod list;
 mod message;
 mod mock;
 mod queue;
 mod raw;
+mod txn;
 
-pub use client::{Client, CommitWait, LogSink, Outgoing, Plain, RUN_LEN, Rebalance, Topic};
+pub use client::{Client, LogSink, Outgoing, Plain, RUN_LEN, Topic};
 pub use conf::{Conf, properties};
+pub use consumer::Assign;
 pub use event::{Event, EventKind};
 pub use list::List;
 pub use message::Message;

@@ -29,6 +29,31 @@ unsafe extern "C" {
         callback: Option<unsafe extern "C" fn()>,
         opaque: *mut c_void,
     ) -> i32;
+    pub fn rd_kafka_committed(
+        rk: *mut sys::rd_kafka_t,
+        list: *mut sys::rd_kafka_topic_partition_list_t,
+        timeout_ms: i32,
+    ) -> i32;
+    pub fn rd_kafka_offsets_for_times(
+        rk: *mut sys::rd_kafka_t,
+        list: *mut sys::rd_kafka_topic_partition_list_t,
+        timeout_ms: i32,
+    ) -> i32;
+    pub fn rd_kafka_query_watermark_offsets(
+        rk: *mut sys::rd_kafka_t,
+        topic: *const c_char,
+        partition: i32,
+        low: *mut i64,
+        high: *mut i64,
+        timeout_ms: i32,
+    ) -> i32;
+    pub fn rd_kafka_metadata(
+        rk: *mut sys::rd_kafka_t,
+        all_topics: i32,
+        only: *mut sys::rd_kafka_topic_t,
+        metadata: *mut *const sys::rd_kafka_metadata,
+        timeout_ms: i32,
+    ) -> i32;
     pub fn rd_kafka_mock_topic_create(
         cluster: *mut sys::rd_kafka_mock_cluster_t,
         topic: *const c_char,

@@ -44,7 +44,7 @@ typedef struct {
 #define TEST(name)                                                                                 \
     { #name, name }
 
-static krs_error err = KRS_ERROR_INIT;
+static __thread krs_error err = KRS_ERROR_INIT;
 static char servers[512];
 static krs_mock mock;
 

@@ -122,16 +122,16 @@ static void what_was_delivered_is_committed_and_nothing_else(void) {
 
     /* One at a time: of the many that were fetched, only the ten that were given out count. */
     consumer = subscribed(group, topic, "false");
-    EXPECT(KRS_ERR_NO_OFFSET, krs_consumer_commit(consumer, PATIENCE_MS, 0, &err));
+    EXPECT(KRS_ERR_NO_OFFSET, krs_consumer_commit(consumer, PATIENCE_MS, 0, NULL, NULL, &err));
     expect_messages(consumer, &batch, 0, 10);
-    OK(krs_consumer_commit(consumer, PATIENCE_MS, 0, &err));
+    OK(krs_consumer_commit(consumer, PATIENCE_MS, 0, NULL, NULL, &err));
     expect_messages(consumer, &batch, 10, 10);
     close_client(consumer);
 
     /* Its own automatic commit is off, so the last ten come again. Commit them without waiting. */
     consumer = subscribed(group, topic, "false");
     expect_messages(consumer, &batch, 10, 10);
-    OK(krs_consumer_commit(consumer, 0, 4711, &err));
+    OK(krs_consumer_commit(consumer, 0, 4711, NULL, NULL, &err));
     poll_kind(consumer, &batch, &row, KRS_EVENT_COMMIT);
     do {
         CHECK(row.code == KRS_OK && row.opaque == 4711, "%s", krs_error_name(row.code));

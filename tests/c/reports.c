@@ -1,92 +1,218 @@
 /* Promises on delivery reports, flush and len. */
 #include "check.h"
 
-enum { MILLION = 1000000, CHANNELS = 4 };
+#include <pthread.h>
 
-/* Every accepted message has a number, its opaque; a report counts for it. */
-static unsigned char *reported;
-static size_t accepted, reports;
+enum { MILLION = 1000000, SENDERS = 2 };
 
-static void take_reports(krs_chan chan, krs_batch **batch, int32_t timeout_ms) {
+/* Where the reports of a message go, decided by its number. */
+typedef enum { CLIENTS, OWN, SHARED, FULL, CLOSED, NONE, ROUTES } route_t;
+
+static route_t route_of(uint64_t number) { return (route_t)(number % ROUTES); }
+
+typedef struct {
+    krs_client producer;
+    krs_topic topic;
+    krs_chan own, shared, full;
+    pthread_mutex_t lock;
+    krs_chan closed; /* Closed and replaced now and then, under the lock. */
+    unsigned char *reported;
+    size_t reports, moved, purges, flushes;
+    size_t refused[SENDERS];
+    int senders;
+} million_t;
+
+/* Every accepted message has a number, its opaque; a report must come out of its own channel, or
+ * if that was closed, out of the client's. */
+static void take_reports(million_t *all, krs_chan chan, route_t from, krs_batch **batch,
+                         int32_t timeout_ms) {
     krs_batch_view view = KRS_BATCH_VIEW_INIT;
-    while (krs_chan_recv(chan, batch, KRS_ALL, 10000, timeout_ms, &view, &err) == KRS_OK) {
+    while (krs_chan_recv(chan, batch, KRS_ALL, KRS_ALL, timeout_ms, &view, &err) == KRS_OK) {
         for (uint32_t row = 0; row < view.count; row++) {
-            if (view.kind[row] == KRS_EVENT_REPORT) {
-                CHECK(view.opaque[row] < MILLION, "report of unknown %" PRIu64, view.opaque[row]);
-                CHECK(reported[view.opaque[row]] == 0, "second report of %" PRIu64,
-                      view.opaque[row]);
-                reported[view.opaque[row]] = 1;
-                reports++;
+            uint64_t number = view.opaque[row];
+            if (view.kind[row] != KRS_EVENT_REPORT) {
+                continue;
             }
+            CHECK(number < MILLION, "report of unknown %" PRIu64, number);
+            CHECK(!all->reported[number], "second report of %" PRIu64, number);
+            if (route_of(number) == CLOSED && from == CLIENTS) {
+                all->moved++;
+            } else {
+                CHECK(route_of(number) == from, "report of %" PRIu64 " from channel %d", number,
+                      from);
+            }
+            all->reported[number] = 1;
+            all->reports++;
         }
     }
 }
 
-/* A message's fate is decided by its number: none, own, shared, full or closed channel. */
-static void exactly_one_report_per_accepted_message(void) {
-    krs_client producer = open_client(KRS_PRODUCER, "linger.ms", "1", "go.delivery.report.fields",
-                                      "none", "message.timeout.ms", "30000", (char *)NULL);
-    krs_topic topic = topic_of(producer, fresh_name("reports"));
-    krs_chan own = new_chan(MILLION), shared = new_chan(MILLION), full = new_chan(100);
-    krs_chan closed = {0}, events = events_of(producer);
-    krs_batch *batch = NULL;
-    size_t wanted = 0, refused = 0, purges = 0, flushes = 0;
-    unsigned seed = 20160713;
-    reported = calloc(MILLION, 1);
-    CHECK(reported != NULL, "memory");
-    for (size_t i = 0; i < MILLION; i++) {
+typedef struct {
+    million_t *all;
+    int number;
+} sender_t;
+
+static krs_chan channel_for(million_t *all, route_t route) {
+    krs_chan closed, routes[ROUTES] = {{0}, all->own, all->shared, all->full, {0}, {0}};
+    pthread_mutex_lock(&all->lock);
+    closed = all->closed;
+    pthread_mutex_unlock(&all->lock);
+    return route == CLOSED ? closed : routes[route];
+}
+
+/* Sends every other number until it is accepted, and purges and flushes at random. */
+static void *send_half(void *arg) {
+    sender_t *sender = arg;
+    million_t *all = sender->all;
+    unsigned seed = 20160713 + (unsigned)sender->number;
+    for (uint64_t i = (uint64_t)sender->number; i < MILLION; i += SENDERS) {
         krs_message message = KRS_MESSAGE_INIT;
-        krs_chan routes[] = {{0}, own, shared, full, closed};
-        size_t route = i % 6;
         krs_code code;
-        if (i % 997 == 0) { /* A channel that closes while reports are on their way to it. */
-            if (closed.id) {
-                OK(krs_chan_close(closed, &err));
-                take_reports(closed, &batch, 0);
-            }
-            closed = routes[4] = new_chan(1000);
-        }
-        message.topic = topic;
+        message.topic = all->topic;
         message.value = bytes("0123456789");
         message.opaque = i;
-        message.flags = route == 5 ? KRS_MESSAGE_NO_REPORT : 0;
-        message.report = routes[route == 5 ? 0 : route];
-        code = krs_producer_send(producer, &message, route == 3 ? 0 : PATIENCE_MS, &err);
-        if (code == KRS_ERR_QUEUE_FULL) { /* Only the full channel's sender has to care. */
-            CHECK(route == 3, "queue full on route %zu", route);
-            refused++;
-            continue;
-        }
-        CHECK(code == KRS_OK, "send: %s", err.message);
-        accepted++;
-        wanted += route != 5;
+        message.flags = route_of(i) == NONE ? KRS_MESSAGE_NO_REPORT : 0;
+        do {
+            message.report = channel_for(all, route_of(i));
+            code = krs_producer_send(all->producer, &message, 100, &err);
+            /* A bounded channel refuses while it is full, and once it was closed. */
+            all->refused[sender->number] += code != KRS_OK;
+        } while ((route_of(i) == FULL || route_of(i) == CLOSED) &&
+                 (code == KRS_ERR_TIMED_OUT || code == KRS_ERR_CLOSED));
+        CHECK(code == KRS_OK, "send on route %d: %s", route_of(i), err.message);
         if (rand_r(&seed) % 50000 == 0) {
-            OK(krs_producer_purge(producer, KRS_PURGE_QUEUED | KRS_PURGE_IN_FLIGHT, &err));
-            purges++;
+            OK(krs_producer_purge(all->producer, KRS_PURGE_QUEUED | KRS_PURGE_IN_FLIGHT, &err));
+            __atomic_add_fetch(&all->purges, 1, __ATOMIC_SEQ_CST);
         }
         if (rand_r(&seed) % 50000 == 0) {
-            krs_code flushed = krs_producer_flush(producer, 1 + rand_r(&seed) % 50, NULL, &err);
-            CHECK(flushed == KRS_OK || flushed == KRS_ERR_TIMED_OUT, "flush: %s", err.message);
-            flushes++;
-        }
-        if (i % 100000 == 0) {
-            take_reports(shared, &batch, 0);
+            code = krs_producer_flush(all->producer, 1 + rand_r(&seed) % 50, NULL, &err);
+            CHECK(code == KRS_OK || code == KRS_ERR_TIMED_OUT, "flush: %s", err.message);
+            __atomic_add_fetch(&all->flushes, 1, __ATOMIC_SEQ_CST);
         }
     }
-    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
-    CHECK(pending(producer) == 0, "%zu without a result", pending(producer));
-    take_reports(own, &batch, 0);
-    take_reports(shared, &batch, 0);
-    take_reports(full, &batch, 0);
-    take_reports(closed, &batch, 0);
-    close_client(producer);
-    take_reports(events, &batch, PATIENCE_MS); /* Until it is closed and empty. */
-    CHECK(reports == wanted, "%zu of %zu reports", reports, wanted);
-    printf("%zu messages accepted, %zu reports wanted and received once each, %zu refused by a "
-           "full channel, %zu purges, %zu flushes\n",
-           accepted, wanted, refused, purges, flushes);
+    __atomic_sub_fetch(&all->senders, 1, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+static void replace_closed(million_t *all, krs_batch **batch) {
+    krs_chan old = all->closed, next = new_chan(1000);
+    pthread_mutex_lock(&all->lock);
+    all->closed = next;
+    pthread_mutex_unlock(&all->lock);
+    OK(krs_chan_close(old, &err));
+    take_reports(all, old, CLOSED, batch, 0);
+}
+
+static void exactly_one_report_per_accepted_message(void) {
+    million_t all = {.lock = PTHREAD_MUTEX_INITIALIZER, .senders = SENDERS};
+    pthread_t threads[SENDERS];
+    sender_t senders[SENDERS];
+    krs_batch *batch = NULL;
+    krs_chan events;
+    size_t wanted = MILLION - MILLION / ROUTES;
+    all.producer = open_client(KRS_PRODUCER, "linger.ms", "1", "go.delivery.report.fields", "none",
+                               "message.timeout.ms", "30000", (char *)NULL);
+    all.topic = topic_of(all.producer, fresh_name("reports"));
+    all.own = new_chan(MILLION);
+    all.shared = new_chan(MILLION);
+    all.full = new_chan(100);
+    all.closed = new_chan(1000);
+    all.reported = calloc(MILLION, 1);
+    CHECK(all.reported != NULL, "memory");
+    events = events_of(all.producer);
+    for (int i = 0; i < SENDERS; i++) {
+        senders[i] = (sender_t){&all, i};
+        CHECK(pthread_create(&threads[i], NULL, send_half, &senders[i]) == 0, "thread");
+    }
+    while (__atomic_load_n(&all.senders, __ATOMIC_SEQ_CST) > 0) {
+        replace_closed(&all, &batch); /* While reports are on their way to it. */
+        take_reports(&all, all.shared, SHARED, &batch, 0);
+        take_reports(&all, all.full, FULL, &batch, 5);
+    }
+    for (int i = 0; i < SENDERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    OK(krs_producer_flush(all.producer, PATIENCE_MS, NULL, &err));
+    CHECK(pending(all.producer) == 0, "%zu without a result", pending(all.producer));
+    take_reports(&all, all.own, OWN, &batch, 0);
+    take_reports(&all, all.shared, SHARED, &batch, 0);
+    take_reports(&all, all.full, FULL, &batch, 0);
+    take_reports(&all, all.closed, CLOSED, &batch, 0);
+    close_client(all.producer);
+    take_reports(&all, events, CLIENTS, &batch, PATIENCE_MS); /* Until it is closed and empty. */
+    wanted = 0;
+    for (uint64_t i = 0; i < MILLION; i++) {
+        wanted += route_of(i) != NONE;
+        CHECK(all.reported[i] == (route_of(i) != NONE), "message %" PRIu64, i);
+    }
+    CHECK(all.reports == wanted, "%zu of %zu reports", all.reports, wanted);
+    printf("%d messages accepted, %zu reports wanted and received once each from their channel, "
+           "%zu of them moved from a closed one; %zu sends refused, %zu purges, %zu flushes\n",
+           MILLION, wanted, all.moved, all.refused[0] + all.refused[1], all.purges, all.flushes);
     krs_batch_free(batch);
-    free(reported);
+    free(all.reported);
+}
+
+typedef struct {
+    krs_chan chan;
+    uint64_t opaque;
+} waiting_t;
+
+static void *wait_for_report(void *arg) {
+    waiting_t *waiting = arg;
+    krs_batch *batch = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    OK(krs_chan_recv(waiting->chan, &batch, KRS_ALL, 1, PATIENCE_MS, &view, &err));
+    waiting->opaque = view.opaque[0];
+    krs_batch_free(batch);
+    return NULL;
+}
+
+static void a_receiver_that_waits_first_gets_the_report(void) {
+    enum { ROUNDS = 200 };
+    krs_client producer = open_client(KRS_PRODUCER, "linger.ms", "0", (char *)NULL);
+    krs_message message = KRS_MESSAGE_INIT;
+    double start = seconds();
+    message.topic = topic_of(producer, fresh_name("first"));
+    message.value = bytes("x");
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        waiting_t waiting = {new_chan(1), 0};
+        pthread_t thread;
+        message.report = waiting.chan;
+        message.opaque = i + 1;
+        CHECK(pthread_create(&thread, NULL, wait_for_report, &waiting) == 0, "thread");
+        /* The sender does nothing more for this producer. */
+        OK(krs_producer_send(producer, &message, 0, &err));
+        pthread_join(thread, NULL);
+        CHECK(waiting.opaque == i + 1, "%" PRIu64, waiting.opaque);
+        OK(krs_chan_free(waiting.chan, &err));
+    }
+    printf("%d reports to a receiver that was there first, in %.2f s\n", ROUNDS, seconds() - start);
+    close_client(producer);
+}
+
+static void reports_that_poll_fetched_outlive_the_client(void) {
+    enum { COUNT = 500 };
+    krs_client producer = open_client(KRS_PRODUCER, (char *)NULL);
+    krs_message message = KRS_MESSAGE_INIT;
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    int seen = 0;
+    message.topic = topic_of(producer, fresh_name("outlive"));
+    message.value = bytes("x");
+    for (int i = 0; i < COUNT; i++) {
+        OK(krs_producer_send(producer, &message, 0, &err));
+    }
+    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+    OK(krs_client_poll(producer, &batch, 0, &row, &err));
+    close_client(producer);
+    do {
+        seen += row.kind == KRS_EVENT_REPORT;
+    } while (krs_client_poll(producer, &batch, 0, &row, &err) == KRS_OK);
+    CHECK(err.code == KRS_ERR_CLOSED, "%s", err.message);
+    CHECK(row.kind == 0 && row.value.data == NULL, "the row of before is over");
+    CHECK(seen == COUNT, "%d of %d reports", seen, COUNT);
+    krs_batch_free(batch);
 }
 
 static void a_program_that_only_sends_and_flushes_never_stalls(void) {
@@ -282,9 +408,61 @@ static void send_batch_is_like_many_sends(void) {
     close_client(producer);
 }
 
+static void send_batch_tells_exactly_which_rows_it_took(void) {
+    enum { ROWS = 1000, ROOM = 100 };
+    krs_client producer = open_client(KRS_PRODUCER, "queue.buffering.max.messages", "100",
+                                      "linger.ms", "1", (char *)NULL);
+    krs_topic topic = topic_of(producer, fresh_name("room"));
+    krs_records records = KRS_RECORDS_INIT;
+    uint64_t opaque[ROWS];
+    krs_code codes[ROWS];
+    krs_batch *batch = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    unsigned char seen[ROWS] = {0};
+    size_t sent = 0, calls = 0, reports = 0;
+    for (int i = 0; i < ROWS; i++) {
+        opaque[i] = (uint64_t)i;
+    }
+    records.topics = &topic;
+    records.topic_count = 1;
+    while (sent < ROWS) { /* As a caller would: what was not taken is sent again. */
+        size_t done = 0;
+        krs_code code;
+        records.count = ROWS - sent;
+        records.opaque = opaque + sent;
+        memset(codes, 1, sizeof codes);
+        code = krs_producer_send_batch(producer, &records, calls % 2 ? 1 : 0, codes, &done, &err);
+        CHECK(code == KRS_OK || code == KRS_ERR_QUEUE_FULL || code == KRS_ERR_TIMED_OUT, "%s",
+              err.message);
+        CHECK(done <= records.count && (code == KRS_OK) == (done == records.count), "%zu", done);
+        for (size_t row = 0; row < done; row++) {
+            CHECK(codes[row] == KRS_OK, "row %zu: %s", sent + row, krs_error_name(codes[row]));
+        }
+        sent += done;
+        calls++;
+    }
+    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+    while (krs_chan_recv(events_of(producer), &batch, KRS_ALL, KRS_ALL, 0, &view, &err) == KRS_OK) {
+        for (uint32_t row = 0; row < view.count; row++) {
+            CHECK(!seen[view.opaque[row]], "second report of %" PRIu64, view.opaque[row]);
+            seen[view.opaque[row]] = 1;
+            reports++;
+        }
+    }
+    CHECK(reports == ROWS, "%zu reports", reports);
+    printf("%d rows through a queue of %d in %zu calls, each sent once\n", ROWS, ROOM, calls);
+    records.count = SIZE_MAX;
+    EXPECT(KRS_ERR_ARGUMENT, krs_producer_send_batch(producer, &records, 0, NULL, &sent, &err));
+    krs_batch_free(batch);
+    close_client(producer);
+}
+
 TESTS(TEST(exactly_one_report_per_accepted_message),
       TEST(a_program_that_only_sends_and_flushes_never_stalls),
       TEST(an_unread_channel_delays_no_other),
       TEST(flush_and_len_count_messages_without_a_result_and_nothing_else),
       TEST(close_leaves_no_message_without_a_report),
+      TEST(a_receiver_that_waits_first_gets_the_report),
+      TEST(reports_that_poll_fetched_outlive_the_client),
+      TEST(send_batch_tells_exactly_which_rows_it_took),
       TEST(reports_bring_back_the_fields_that_were_asked_for), TEST(send_batch_is_like_many_sends))

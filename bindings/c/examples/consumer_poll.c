@@ -38,7 +38,7 @@ static void print_row(const krs_row *row) {
     }
 }
 
-/* The next call says that the row was dealt with, and may be committed. */
+/* poll returned the row, so it counts as dealt with, and may be committed from now on. */
 static int receive(krs_client consumer) {
     krs_error err = KRS_ERROR_INIT;
     krs_batch *batch = NULL;

@@ -190,12 +190,10 @@ static void receive_all(demo_t *demo) {
 }
 
 /* Rows that come after all have: there must be none. */
-static void receive_late(demo_t *demo) {
+static void receive_late(demo_t *demo, krs_chan events) {
     krs_error err = KRS_ERROR_INIT;
     krs_batch *batch = NULL;
     krs_batch_view view = KRS_BATCH_VIEW_INIT;
-    krs_chan events;
-    must(krs_client_events(demo->consumer, &events, &err), &err, "events");
     while (krs_chan_recv(events, &batch, KRS_ALL, ROWS, 1000, &view, &err) == KRS_OK) {
         take_rows(demo, &view);
     }
@@ -254,6 +252,7 @@ int main(int argc, char **argv) {
     krs_mock mock = {0};
     char servers[512] = "", name[64];
     const char *topics[1] = {name};
+    krs_chan consumer_events, producer_events;
     double start;
     pthread_t sender;
 
@@ -286,8 +285,11 @@ int main(int argc, char **argv) {
     receive_all(&demo);
     start = seconds() - start;
     pthread_join(sender, NULL);
-    receive_late(&demo);
+    must(krs_client_events(demo.consumer, &consumer_events, &err), &err, "events");
+    must(krs_client_events(demo.producer, &producer_events, &err), &err, "events");
+    receive_late(&demo, consumer_events);
     close_client(demo.producer);
+    receive_late(&demo, producer_events); /* Until it is closed and empty. */
     close_client(demo.consumer);
     if (mock.id) {
         must(krs_mock_close(mock, &err), &err, "mock cluster");

@@ -70,7 +70,11 @@ static int send_lines(krs_client producer, krs_chan events, krs_topic topic) {
         message.opaque = number;
         message.value.data = (const uint8_t *)line;
         message.value.len = strcspn(line, "\n");
-        if (krs_producer_send(producer, &message, -1, &err)) {
+        krs_code code;
+        do { /* Waits for room, and looks for Ctrl-C now and then. */
+            code = krs_producer_send(producer, &message, 100, &err);
+        } while (code == KRS_ERR_TIMED_OUT && !stopped);
+        if (code != KRS_OK && !stopped) {
             status = failed("send", &err);
         }
         print_reports(events, 0, &status);

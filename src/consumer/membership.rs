@@ -1,0 +1,322 @@
+//! Which partitions are ours, and where in them we are.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::partitions::Ownership;
+use super::{CLOSED, Consumer, Native, Rebalance, State, push_error, push_rebalance};
+use crate::error::{Error, Result, code};
+use crate::partition::{TopicPartition, offset};
+use crate::rd::{Assign, Event, List};
+
+/// Longest wait for librdkafka's own thread to take note of a seek.
+const SEEK_MS: i32 = 1000;
+/// How often to try again while fetching has not begun.
+const SEEK_RETRY: Duration = Duration::from_millis(2);
+/// How long to try, where the caller sets no limit.
+const SEEK_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Consumer {
+    pub fn subscribe(&self, topics: &[&str]) -> Result<()> {
+        let mut list = List::new();
+        for topic in topics {
+            if topic.is_empty() {
+                return Err(Error::argument("topics: a name is empty"));
+            }
+            list.add(&TopicPartition::new(topic, -1))?;
+        }
+        if list.is_empty() {
+            return Err(Error::argument(
+                "topics: expected at least one (krs_consumer_unsubscribe leaves all)",
+            ));
+        }
+        self.native()?.client.subscribe(&list)
+    }
+
+    pub fn unsubscribe(&self) -> Result<()> {
+        self.native()?.client.unsubscribe()
+    }
+
+    pub fn subscription(&self) -> Result<Vec<TopicPartition>> {
+        Ok(self.native()?.client.subscription()?.to_vec())
+    }
+
+    pub fn rebalance_protocol(&self) -> Result<&'static str> {
+        Ok(self.native()?.client.rebalance_protocol())
+    }
+
+    pub fn assignment_lost(&self) -> Result<bool> {
+        let native = self.native()?;
+        let lost = self.state.lock().rebalance.as_ref().map(|r| r.lost);
+        Ok(lost.unwrap_or_else(|| native.client.assignment_lost()))
+    }
+
+    pub fn member_id(&self) -> Result<String> {
+        Ok(self.share()?.client.member_id())
+    }
+
+    pub fn group_metadata(&self) -> Result<Vec<u8>> {
+        self.native()?.client.group_metadata()
+    }
+
+    // ---- rebalances ------------------------------------------------------
+
+    pub fn set_application_rebalance(&self, enabled: bool) -> Result<()> {
+        let native = self.native()?;
+        let mut state = self.state.lock();
+        state.application_rebalance = enabled;
+        if !enabled && let Some(rebalance) = state.rebalance.take() {
+            self.answer(&native, &mut state, &rebalance);
+        }
+        Ok(())
+    }
+
+    pub(super) fn rebalance(&self, native: &Native, state: &mut State, event: &Event) {
+        if let Some(before) = state.rebalance.take() {
+            // librdkafka waits for an answer before it asks again; should it not,
+            // the older question is settled first.
+            self.answer(native, state, &before);
+        }
+        state.rebalances += 1;
+        let rebalance = Rebalance {
+            number: state.rebalances,
+            assigned: event.code() == code::ASSIGN_PARTITIONS,
+            lost: native.client.assignment_lost(),
+            partitions: event.partitions(),
+        };
+        for partition in state.partitions.owned() {
+            // librdkafka pauses all for a moment, also what stays.
+            partition.may_repeat = true;
+        }
+        if !rebalance.assigned {
+            if !rebalance.lost {
+                self.store_position(native, state);
+            }
+            for leaving in &rebalance.partitions {
+                state.partitions.leave(&leaving.topic, leaving.partition);
+            }
+        }
+        if state.application_rebalance {
+            push_rebalance(&mut state.events, &rebalance);
+            state.rebalance = Some(rebalance);
+        } else {
+            self.answer(native, state, &rebalance);
+        }
+    }
+
+    /// The application received rebalance `number` and came back without an answer.
+    pub(super) fn answer_left(&self, native: &Native, state: &mut State, number: u64) {
+        if state.rebalance.as_ref().is_some_and(|r| r.number == number)
+            && let Some(rebalance) = state.rebalance.take()
+        {
+            self.answer(native, state, &rebalance);
+        }
+    }
+
+    /// Does what the group asks for.
+    pub(super) fn answer(&self, native: &Native, state: &mut State, rebalance: &Rebalance) {
+        let how = match (rebalance.assigned, native.client.is_cooperative()) {
+            (true, true) => Assign::Add,
+            (false, true) => Assign::Remove,
+            (_, false) => Assign::Replace,
+        };
+        let list = match how {
+            Assign::Replace if !rebalance.assigned => &[],
+            _ => &rebalance.partitions[..],
+        };
+        if let Err(error) = self.change(native, state, how, list, rebalance.lost) {
+            push_error(&mut state.events, error.code, 0, &error.message);
+        }
+    }
+
+    /// Changes the assignment, and answers a rebalance that waits for it.
+    pub fn assign(&self, how: Assign, list: &[TopicPartition]) -> Result<()> {
+        let native = self.native()?;
+        let mut state = self.state.lock();
+        let lost = state.rebalance.as_ref().is_some_and(|r| r.lost);
+        self.change(&native, &mut state, how, list, lost)?;
+        state.rebalance = None;
+        drop(state);
+        self.recall();
+        Ok(())
+    }
+
+    /// The one place that changes the assignment, in librdkafka and here.
+    fn change(
+        &self,
+        native: &Native,
+        state: &mut State,
+        how: Assign,
+        list: &[TopicPartition],
+        lost: bool,
+    ) -> Result<()> {
+        let goes = |topic: &str, number: i32| match how {
+            Assign::Replace => true,
+            Assign::Add => false,
+            Assign::Remove => list
+                .iter()
+                .any(|p| p.topic == topic && p.partition == number),
+        };
+        let owned = state.partitions.owned();
+        let going: Vec<_> = owned
+            .filter(|p| goes(&p.topic, p.partition))
+            .map(|p| (p.topic.clone(), p.partition))
+            .collect();
+        if !going.is_empty() && !lost {
+            // Before the partitions go, for what is stored goes into their commit.
+            self.store_position(native, state);
+        }
+        let had = !going.is_empty();
+        native.client.assign(how, list, had, &native.rows)?;
+        for (topic, number) in &going {
+            state.partitions.unassign(topic, *number);
+            let index = state.partitions.index(topic, *number);
+            state.held.forget(index);
+            state
+                .seeks
+                .retain(|s| s.topic != *topic || s.partition != *number);
+        }
+        if how != Assign::Remove {
+            for partition in list {
+                let TopicPartition {
+                    topic,
+                    partition,
+                    offset,
+                    ..
+                } = partition;
+                state.partitions.assign(topic, *partition, *offset);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is assigned, with the application's position.
+    pub fn assignment(&self) -> Result<Vec<TopicPartition>> {
+        let _open = self.native()?;
+        let mut state = self.state.lock();
+        state.settle_leases(super::Lease::is_one_by_one);
+        let owned = state.partitions.owned().map(|partition| TopicPartition {
+            offset: partition.position().unwrap_or(offset::NONE),
+            ..TopicPartition::new(&partition.topic, partition.partition)
+        });
+        Ok(owned.collect())
+    }
+
+    // ---- flow ------------------------------------------------------------
+
+    /// Pauses or resumes; each partition's code tells.
+    pub fn pause(&self, list: &[TopicPartition], paused: bool) -> Result<Vec<TopicPartition>> {
+        let native = self.native()?;
+        let mut state = self.state.lock();
+        let answer = List::of(list)?;
+        native.client.pause(&answer, paused)?;
+        let mut answer = answer.to_vec();
+        let State {
+            partitions, held, ..
+        } = &mut *state;
+        for entry in &mut answer {
+            let Some((index, partition)) = partitions.ours(&entry.topic, entry.partition) else {
+                entry.code = code::STATE;
+                continue;
+            };
+            if entry.code == code::OK {
+                partition.paused = paused;
+                partition.may_repeat = true;
+                if !paused {
+                    held.release(partitions, index);
+                }
+            }
+        }
+        if paused {
+            held.withhold(partitions);
+        }
+        drop(state);
+        self.recall();
+        Ok(answer)
+    }
+
+    /// Goes on elsewhere; each partition's code tells. Rows from before are stale
+    /// when this returns.
+    pub fn seek(&self, list: &[TopicPartition], timeout_ms: i32) -> Result<Vec<TopicPartition>> {
+        let patience = u64::try_from(timeout_ms).map_or(SEEK_PATIENCE, Duration::from_millis);
+        let end = Instant::now() + patience;
+        let mut answer = list.to_vec();
+        {
+            let native = self.native()?;
+            let mut state = self.state.lock();
+            self.store_position(&native, &mut state);
+            for entry in &mut answer {
+                entry.code = check_seek(&mut state, entry);
+                if entry.code == code::OK {
+                    state.begin_anew(entry);
+                }
+            }
+            self.seek_again(&native, &mut state);
+        }
+        self.recall();
+        // librdkafka refuses to seek in a partition that it has not begun to fetch.
+        while !self.state.lock().seeks.is_empty() && Instant::now() < end {
+            if self.closing.load(Ordering::SeqCst) {
+                return Err(CLOSED);
+            }
+            std::thread::sleep(SEEK_RETRY);
+            let native = self.native()?;
+            self.seek_again(&native, &mut self.state.lock());
+        }
+        Ok(answer)
+    }
+
+    /// Tries the seeks that are still to be done. A partition would stay silent
+    /// for ever after a refused one, so each is tried until it is taken.
+    pub(super) fn seek_again(&self, native: &Native, state: &mut State) {
+        if state.seeks.is_empty() {
+            return;
+        }
+        let Ok(list) = List::of(&state.seeks) else {
+            state.seeks.clear();
+            return;
+        };
+        if native.client.seek(&list, SEEK_MS).is_ok() {
+            let answers = list.to_vec();
+            let waits = |code| matches!(code, code::STATE | code::PREV_IN_PROGRESS);
+            let mut codes = answers.iter().map(|entry| entry.code);
+            state.seeks.retain(|_| codes.next().is_some_and(waits));
+            for failed in answers
+                .iter()
+                .filter(|p| p.code != code::OK && !waits(p.code))
+            {
+                let text = format!("seek to {}", failed.offset);
+                push_error(&mut state.events, failed.code, 0, &text);
+            }
+        }
+    }
+}
+
+impl State {
+    /// From here on only rows after a seek to `entry` count.
+    fn begin_anew(&mut self, entry: &TopicPartition) {
+        let start = Some(entry.offset).filter(|offset| *offset >= 0);
+        if let Some((index, partition)) = self.partitions.ours(&entry.topic, entry.partition) {
+            partition.restart(start);
+            self.held.forget(index);
+        }
+        let same = |s: &TopicPartition| s.topic == entry.topic && s.partition == entry.partition;
+        self.seeks.retain(|seek| !same(seek));
+        self.seeks.push(TopicPartition {
+            code: code::OK,
+            ..entry.clone()
+        });
+    }
+}
+
+/// Whether librdkafka would take it: a seek that it refuses kills the partition.
+fn check_seek(state: &mut State, entry: &TopicPartition) -> i32 {
+    let is_place = entry.offset >= offset::BEGINNING || entry.offset <= offset::TAIL;
+    let index = state.partitions.find(&entry.topic, entry.partition);
+    let partition = index.and_then(|index| state.partitions.get(index));
+    match partition.map(|partition| partition.ownership) {
+        _ if !is_place => code::INVALID_ARG,
+        Some(Ownership::Ours) => code::OK,
+        Some(Ownership::Leaving | Ownership::None) | None => code::STATE,
+    }
+}

@@ -1,0 +1,106 @@
+//! What librdkafka fetched becomes rows.
+
+use super::held::extend_runs;
+use super::partitions::{Ownership, Partitions};
+use crate::batch::{Batch, Kind, Row};
+use crate::error::{Code, code};
+use crate::rd;
+
+/// Takes messages into a batch, knowing the partition of the one before.
+pub struct Taker<'a> {
+    partitions: &'a mut Partitions,
+    pub out: &'a mut Batch,
+    last: Option<Last>,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    topic_identity: usize,
+    partition: i32,
+    index: u32,
+    topic: u32,
+}
+
+impl<'a> Taker<'a> {
+    pub fn new(partitions: &'a mut Partitions, out: &'a mut Batch) -> Self {
+        Self {
+            partitions,
+            out,
+            last: None,
+        }
+    }
+
+    pub fn take(&mut self, message: &rd::Message<'_>) {
+        let of = self.partition_of(message);
+        let Some(partition) = self.partitions.get_mut(of.index) else {
+            return;
+        };
+        if partition.ownership != Ownership::Ours {
+            return;
+        }
+        let message_code = message.code();
+        if message_code == code::OK {
+            if !partition.take(message.offset()) {
+                return;
+            }
+            push_message(self.out, message, of.topic);
+        } else {
+            push_failure(self.out, message, message_code, of.topic);
+        }
+        extend_runs(self.out, of.index, partition.generation);
+    }
+
+    fn partition_of(&mut self, message: &rd::Message<'_>) -> Last {
+        let (topic_identity, partition) = (message.topic_identity(), message.partition());
+        match self.last {
+            Some(last) if last.topic_identity == topic_identity && last.partition == partition => {
+                last
+            }
+            _ => {
+                let name = message.topic().unwrap_or_default();
+                let last = Last {
+                    topic_identity,
+                    partition,
+                    index: self.partitions.index(name, partition),
+                    topic: self.out.topics.index(name),
+                };
+                self.last = Some(last);
+                last
+            }
+        }
+    }
+}
+
+fn push_message(out: &mut Batch, message: &rd::Message<'_>, topic: u32) {
+    message.for_each_header(|key, value| out.push_header(key, value));
+    let (timestamp, timestamp_type) = message.timestamp();
+    let row = Row {
+        partition: message.partition(),
+        offset: message.offset(),
+        timestamp,
+        timestamp_type,
+        leader_epoch: message.leader_epoch(),
+        key: message.key(),
+        value: message.value(),
+        ..Row::new(Kind::Message)
+    };
+    out.push_with_topic(&row, topic);
+}
+
+/// The end of a partition, or an error of it.
+fn push_failure(out: &mut Batch, message: &rd::Message<'_>, code: Code, topic: u32) {
+    let text = message.error_text();
+    let kind = if code == code::PARTITION_EOF {
+        Kind::PartitionEof
+    } else {
+        Kind::Error
+    };
+    let row = Row {
+        code,
+        partition: message.partition(),
+        offset: message.offset(),
+        value: Some(text.as_bytes()),
+        ..Row::new(kind)
+    };
+    out.push_with_topic(&row, topic);
+}

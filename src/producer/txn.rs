@@ -1,0 +1,67 @@
+//! Transactions. librdkafka waits inside for messages whose reports someone must
+//! take, so these calls deliver reports while they wait.
+
+use std::time::Duration;
+
+use super::Producer;
+use crate::chan::Source;
+use crate::error::{Error, Result, code};
+use crate::partition::TopicPartition;
+use crate::rd::{Client, List};
+
+/// How often to look for reports.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+impl Producer {
+    pub fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
+        self.share()?.client.init_transactions(timeout_ms)
+    }
+
+    pub fn begin_transaction(&self) -> Result<()> {
+        self.native()?.client.begin_transaction()
+    }
+
+    pub fn send_offsets_to_transaction(
+        &self,
+        offsets: &[TopicPartition],
+        group: &[u8],
+        timeout_ms: i32,
+    ) -> Result<()> {
+        let offsets = List::of(offsets)?;
+        let native = self.share()?;
+        native
+            .client
+            .send_offsets_to_transaction(&offsets, group, timeout_ms)
+    }
+
+    pub fn commit_transaction(&self, timeout_ms: i32) -> Result<()> {
+        self.while_delivering(|client| client.commit_transaction(timeout_ms))
+    }
+
+    pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
+        self.while_delivering(|client| client.abort_transaction(timeout_ms))
+    }
+
+    fn while_delivering(&self, body: impl FnOnce(&Client) -> Result<()> + Send) -> Result<()> {
+        let native = self.share()?;
+        let client = &native.client;
+        let caller = std::thread::current();
+        let done = std::thread::scope(|scope| {
+            let waiting = std::thread::Builder::new().name("krs-txn".to_owned());
+            let waiting = waiting.spawn_scoped(scope, move || {
+                let result = body(client);
+                caller.unpark();
+                result
+            });
+            let waiting = waiting.map_err(|cause| Error::system("no thread to be had", cause))?;
+            while !waiting.is_finished() {
+                self.deliver();
+                std::thread::park_timeout(LOOK_EVERY);
+            }
+            let panicked = |_| Error::fixed(code::INTERNAL, "a transaction call failed");
+            waiting.join().map_err(panicked)?
+        });
+        self.deliver();
+        done
+    }
+}
