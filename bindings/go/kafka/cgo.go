@@ -3,15 +3,7 @@
 package kafka
 
 /*
-#ifdef KRS_FROM_CHECKOUT
-#  if !__has_include("built.h")
-#    error "libkafka_rs is not built: run `make` in the root of kafka_rs, or build with -tags dynamic against an installed one"
-#  endif
-#  include "built.h"
-#  include "kafka_rs.h"
-#else
-#  include <kafka_rs.h>
-#endif
+#include "include.h"
 #include <stdlib.h>
 
 #cgo noescape krsgo_send
@@ -203,6 +195,12 @@ const (
 	rowCommit  = C.KRS_EVENT_COMMIT
 	rowStats   = C.KRS_EVENT_STATS
 	rowLog     = C.KRS_EVENT_LOG
+	rowPart    = C.KRS_EVENT_PARTITION
+	rowAssign  = C.KRS_EVENT_ASSIGN
+	rowRevoke  = C.KRS_EVENT_REVOKE
+	rowToken   = C.KRS_EVENT_TOKEN_REFRESH
+	rowBroker  = C.KRS_EVENT_BROKER
+	rowTopic   = C.KRS_EVENT_TOPIC
 )
 
 // Flags of rows.
@@ -433,13 +431,6 @@ func (c coreClient) unsubscribe() error {
 	})
 }
 
-// commit commits what was delivered, and holds a thread until the outcome is known.
-func (c coreClient) commit(timeoutMs int) error {
-	return withError(func(err *C.krs_error) C.krs_code {
-		return C.krs_consumer_commit(C.krsgo_client(C.uint64_t(c)), C.int32_t(timeoutMs), 0, err)
-	})
-}
-
 // cStrings is an array of strings in C's memory.
 type cStrings struct {
 	data  **C.char
@@ -543,7 +534,7 @@ func (r *rows) recv(from coreChan, delivered, max uint32) int {
 		return codeClosed
 	}
 	code := C.krsgo_recv(C.uint64_t(from), r.native, C.uint32_t(delivered), C.uint32_t(max))
-	r.count = 0
+	r.count, r.attention = 0, nil
 	if code == 0 && max > 0 {
 		r.read(&r.native.view)
 	}

@@ -11,10 +11,6 @@ import (
 	"time"
 )
 
-// RebalanceCb is called when the group gives partitions to a consumer or takes them away, from the method that receives
-// (Poll, ReadMessage, …), from Close, or from the goroutine behind Events. What it returns is ignored.
-type RebalanceCb func(*Consumer, Event) error
-
 // Consumer reads messages as a member of a group.
 //
 // Its methods may be called from any goroutine. A message counts as delivered, and is committed, once Poll, ReadMessage,
@@ -27,10 +23,15 @@ type Consumer struct {
 
 	// What the settings say.
 	readsChannel bool
+	rebalances   bool // the application wants to hear of them, and may answer
 
 	// Guards what follows, and the order of rows. Nobody waits while holding it.
 	mu   sync.Mutex
 	feed feed
+	// What Subscribe was given.
+	rebalanceCb RebalanceCb
+	// It is running. Nobody else receives meanwhile.
+	inCallback bool
 	// The way to Events, nil without.
 	reader *reader
 }
@@ -66,7 +67,7 @@ func NewConsumer(conf *ConfigMap) (*Consumer, error) {
 	if size < 0 {
 		return nil, NewError(ErrInvalidArg, "go.events.channel.size must not be negative", false)
 	}
-	if _, err := extract(settings, "go.application.rebalance.enable", false); err != nil {
+	if c.rebalances, err = extract(settings, "go.application.rebalance.enable", false); err != nil {
 		return nil, err
 	}
 	logs, err := extractLogs(settings)
@@ -91,6 +92,10 @@ func (c *Consumer) start(size int) (err error) {
 		return err
 	}
 	c.feed.init()
+	// The reader answers rebalances itself, so that it can take back what they make outdated.
+	if err = c.core.applicationRebalance(c.rebalances || c.readsChannel); err != nil {
+		return err
+	}
 	if c.readsChannel {
 		c.reader = startReader(c, size)
 	}
@@ -112,32 +117,6 @@ func (c *Consumer) Events() chan Event {
 		return nil
 	}
 	return c.reader.events
-}
-
-// ---- group membership ----------------------------------------------------------------------------------------------
-
-// Subscribe is SubscribeTopics for one topic.
-func (c *Consumer) Subscribe(topic string, rebalanceCb RebalanceCb) error {
-	return c.SubscribeTopics([]string{topic}, rebalanceCb)
-}
-
-// SubscribeTopics subscribes to topics in place of those before. A name that begins with ^ is a regular expression.
-func (c *Consumer) SubscribeTopics(topics []string, rebalanceCb RebalanceCb) (err error) {
-	if err := c.verifyClient(); err != nil {
-		return err
-	}
-	if rebalanceCb != nil {
-		return notYet("a rebalance callback")
-	}
-	return c.core.subscribe(topics)
-}
-
-// Unsubscribe leaves all topics.
-func (c *Consumer) Unsubscribe() (err error) {
-	if err := c.verifyClient(); err != nil {
-		return err
-	}
-	return c.core.unsubscribe()
 }
 
 // ---- receiving -----------------------------------------------------------------------------------------------------
@@ -198,30 +177,36 @@ func (c *Consumer) readMessage(ctx context.Context, timeout time.Duration) (*Mes
 	}
 }
 
-// next returns the next message or event. timeout is negative for ever.
+// next returns the next message or event; neither after a rebalance that a callback dealt with. timeout is negative for
+// ever.
 func (c *Consumer) next(ctx context.Context, timeout time.Duration) (Event, *Message, error) {
 	if c.readsChannel {
 		event, err := c.nextOfChannel(ctx, timeout)
 		return event, nil, err
 	}
 	event, m, err := c.tryNext()
-	if event != nil || m != nil || err != nil {
-		return event, m, err
+	if m != nil {
+		return nil, m, nil
 	}
-	if timeout == 0 {
-		return nil, nil, os.ErrDeadlineExceeded
+	if event == nil && err == nil {
+		if timeout == 0 {
+			return nil, nil, os.ErrDeadlineExceeded
+		}
+		wait := c.ready.wait(ctx, deadlineAfter(timeout), func() bool {
+			event, m, err = c.tryNext()
+			return event != nil || m != nil || err != nil
+		})
+		if wait != nil {
+			return nil, nil, waitError(wait)
+		}
 	}
-	wait := c.ready.wait(ctx, deadlineAfter(timeout), func() bool {
-		event, m, err = c.tryNext()
-		return event != nil || m != nil || err != nil
-	})
-	if wait != nil {
-		return nil, nil, c.waitError(wait)
+	if event != nil && isRebalance(event) {
+		event = c.dealWith(event)
 	}
 	return event, m, err
 }
 
-func (c *Consumer) waitError(err error) error {
+func waitError(err error) error {
 	if errors.Is(err, os.ErrClosed) {
 		return closedError()
 	}
@@ -232,20 +217,22 @@ func (c *Consumer) waitError(err error) error {
 func (c *Consumer) tryNext() (Event, *Message, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.inCallback {
+		return nil, nil, nil
+	}
 	for {
 		if !c.feed.isDue() {
 			if m := c.feed.message(); m != nil {
 				return nil, m, nil
 			}
 			if event, m := c.feed.take(); event != nil || m != nil {
+				c.inCallback = event != nil && c.rebalanceCb != nil && isRebalance(event)
 				return event, m, nil
 			}
 		}
-		switch code := c.feed.receive(c.events, pollRows); code {
-		case 0:
-		case codeWouldBlock:
+		if code := c.feed.receive(c.events, pollRows); code == codeWouldBlock {
 			return nil, nil, nil
-		default:
+		} else if code != 0 {
 			return nil, nil, c.feed.rows.err(code)
 		}
 	}
@@ -294,17 +281,6 @@ func asEvent(err error) Event {
 	return NewError(ErrFail, err.Error(), false)
 }
 
-// ---- offsets -------------------------------------------------------------------------------------------------------
-
-// Commit commits what was delivered, and waits for the outcome.
-func (c *Consumer) Commit() ([]TopicPartition, error) {
-	if err := c.verifyClient(); err != nil {
-		return nil, err
-	}
-	c.settle(func() {})
-	return nil, c.core.commit(-1)
-}
-
 // settle tells the core exactly what was delivered, and runs body before anything else is.
 func (c *Consumer) settle(body func()) {
 	if c.reader != nil {
@@ -339,10 +315,17 @@ func (c *Consumer) CloseContext(ctx context.Context) error {
 	if deadline, ok := ctx.Deadline(); ok {
 		timeout = milliseconds(max(time.Until(deadline), 0))
 	}
+	start := time.Now()
 	if c.reader != nil {
 		c.reader.stop()
 	} else if c.ready != nil {
 		c.settle(func() {})
+	}
+	if c.ready != nil {
+		c.leaveWithCallback(timeout)
+	}
+	if timeout > 0 {
+		timeout = max(timeout-int(time.Since(start).Milliseconds()), 1)
 	}
 	_, err := c.core.close(timeout)
 	c.closed.Store(true)

@@ -21,6 +21,8 @@ type feed struct {
 	names names
 	// The beginning of an event of several rows that did not all fit in one batch.
 	part []TopicPartition
+	// The application was told of a rebalance, and answers it: the core must not think yet that it was dealt with.
+	rebalancing bool
 	// Set by timer when the rows are older than fetchedFor.
 	old   atomic.Bool
 	timer *time.Timer
@@ -46,6 +48,7 @@ func (f *feed) reset() { f.next, f.first, f.slots, f.step = 0, 0, nil, 1 }
 func (f *feed) receive(from coreChan, max uint32) int {
 	code := f.rows.recv(from, uint32(f.next), max)
 	f.reset()
+	f.rebalancing = false
 	f.old.Store(false)
 	if code == 0 {
 		f.timer.Reset(fetchedFor)
@@ -53,8 +56,12 @@ func (f *feed) receive(from coreChan, max uint32) int {
 	return code
 }
 
-// giveBack says how many rows were taken; the core gives the rest again.
+// giveBack says how many rows were taken; the core gives the rest again. During a rebalance there is nothing to say: what
+// was delivered before, the core knows, and rows that follow come after the answer.
 func (f *feed) giveBack(to coreChan) {
+	if f.rebalancing {
+		return
+	}
 	f.rows.recv(to, uint32(f.next), 0)
 	f.reset()
 }
@@ -110,6 +117,18 @@ func (f *feed) event(row int) Event {
 		if f.collect(row) {
 			return f.committed(row)
 		}
+	case rowAssign:
+		if f.collect(row) {
+			f.rebalancing = true
+			return AssignedPartitions{f.collected()}
+		}
+	case rowRevoke:
+		if f.collect(row) {
+			f.rebalancing = true
+			return RevokedPartitions{f.collected()}
+		}
+	case rowToken:
+		return OAuthBearerTokenRefresh{r.value.text(row)}
 	}
 	return nil
 }
@@ -122,9 +141,15 @@ func (f *feed) collect(row int) bool {
 	return f.rows.flags[row]&flagMore == 0
 }
 
-func (f *feed) committed(row int) Event {
-	event := OffsetsCommitted{Offsets: f.part}
+// collected are the partitions of a whole event.
+func (f *feed) collected() []TopicPartition {
+	all := f.part
 	f.part = nil
+	return all
+}
+
+func (f *feed) committed(row int) Event {
+	event := OffsetsCommitted{Offsets: f.collected()}
 	for _, p := range event.Offsets {
 		if p.Error != nil {
 			event.Error = p.Error
@@ -135,4 +160,14 @@ func (f *feed) committed(row int) Event {
 		event.Error = newErrorFromCode(int(code))
 	}
 	return event
+}
+
+// tellsOfRebalance says whether there is one among the rows that were just received. Events come before messages.
+func (f *feed) tellsOfRebalance() bool {
+	for row := 0; row < f.rows.count && f.rows.kind[row] != rowMessage; row++ {
+		if kind := f.rows.kind[row]; kind == rowAssign || kind == rowRevoke {
+			return true
+		}
+	}
+	return false
 }

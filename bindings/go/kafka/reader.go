@@ -24,6 +24,8 @@ type reader struct {
 	changed *sync.Cond
 	// Batches with events that wait in the channel, oldest first. Events are taken from the last.
 	flights []*flight
+	// Batches with a rebalance that the application has received and not answered.
+	unanswered []*flight
 	// Batches that are free. What they held was received, and the core may have to hear that.
 	free []*flight
 	// Events of the flights that were sent to the channel.
@@ -44,6 +46,8 @@ type flight struct {
 	// For each event that was sent: how many rows are delivered once it was received.
 	marks []uint32
 	spent bool // the core does not know that all of it was delivered
+	// The core has the rows back; only events that were sent before are still counted.
+	ghost bool
 }
 
 const (
@@ -74,6 +78,7 @@ const (
 	readerIdle    readerState = iota // nothing to send
 	readerFull                       // the pending event does not fit
 	readerLate                       // too many flights, which the application has to receive first
+	readerCalls                      // the pending event is for the callback
 	readerStopped                    // no more comes
 )
 
@@ -92,6 +97,8 @@ func (r *reader) run() {
 			state = r.await()
 		case readerFull:
 			r.offer()
+		case readerCalls:
+			r.call()
 		case readerLate:
 			select {
 			case <-time.After(readerLooks):
@@ -121,8 +128,11 @@ func (r *reader) await() readerState {
 		r.offering = state == readerFull
 		return state != readerIdle || r.settlers > 0
 	})
-	if state == readerFull {
+	switch state {
+	case readerFull:
 		r.offer()
+	case readerCalls:
+		r.call()
 	}
 	if err != nil && r.ctx.Err() != nil {
 		return readerStopped
@@ -170,11 +180,11 @@ func (r *reader) step() readerState {
 			return readerStopped
 		}
 		r.release()
-		if len(r.flights) > 0 && r.flights[0].rows.needsAttention() {
+		if r.needsAttention() {
 			r.takeBack()
 		}
-		if !r.sendFlight() {
-			return readerFull
+		if state := r.sendFlight(); state != readerIdle {
+			return state
 		}
 		if len(r.flights) == maxFlights {
 			return readerLate
@@ -189,31 +199,86 @@ func (r *reader) step() readerState {
 	}
 }
 
-// sendFlight sends the rest of the last flight; false if not all of it fits.
-func (r *reader) sendFlight() bool {
+func (r *reader) needsAttention() bool {
+	for _, f := range r.flights {
+		if !f.ghost {
+			return f.rows.needsAttention()
+		}
+	}
+	return false
+}
+
+// sendFlight sends the rest of the last flight, as far as that is possible now.
+func (r *reader) sendFlight() readerState {
 	if len(r.flights) == 0 {
-		return true
+		return readerIdle
 	}
 	last := r.flights[len(r.flights)-1]
-	for {
+	for !last.ghost {
 		if r.pending == nil {
 			event, m := last.take()
 			switch {
 			case m != nil:
 				r.pending = m
-			case event != nil:
+			case event == nil:
+				return readerIdle
+			case !isRebalance(event):
+				r.pending = event
+			case r.consumer.rebalanceCb != nil:
+				r.pending = event
+				r.detach(last)
+				r.unanswered = append(r.unanswered, last)
+				return readerCalls
+			case r.consumer.rebalances:
 				r.pending = event
 			default:
-				return true
+				// The core answers when it gets the rows back.
+				last.rebalancing = false
+				r.detach(last)
+				last.giveBack(r.consumer.events)
+				r.free = append(r.free, last)
+				return readerIdle
 			}
 		}
 		select {
 		case r.events <- r.pending:
 			r.wasSent()
 		default:
-			return false
+			return readerFull
 		}
 	}
+	return readerIdle
+}
+
+// detach takes the last flight out of the order.
+func (r *reader) detach(last *flight) {
+	r.flights = r.flights[:len(r.flights)-1]
+	if len(last.marks) > 0 {
+		r.flights = append(r.flights, &flight{marks: last.marks, ghost: true})
+		last.marks = nil
+	}
+}
+
+// call has the callback deal with the pending rebalance, without the lock.
+func (r *reader) call() {
+	r.consumer.mu.Lock()
+	event, callback := r.pending, r.consumer.rebalanceCb
+	r.pending = nil
+	r.consumer.mu.Unlock()
+	callback(r.consumer, event)
+	r.consumer.mu.Lock()
+	defer r.consumer.mu.Unlock()
+	r.answered()
+}
+
+// answered gives back what was kept until the application answered a rebalance. If it did not, the core does now.
+func (r *reader) answered() {
+	for _, f := range r.unanswered {
+		f.rebalancing = false
+		f.giveBack(r.consumer.events)
+		r.free = append(r.free, f)
+	}
+	r.unanswered = nil
 }
 
 func (r *reader) fetch() int {
@@ -229,13 +294,17 @@ func (r *reader) fetch() int {
 		delivered = allRows
 	}
 	code := f.rows.recv(r.consumer.events, delivered, flightRows)
+	f.rebalancing = false
 	f.reset()
 	f.step, f.marks, f.spent = flightRows, f.marks[:0], false
-	if code == 0 {
-		r.flights = append(r.flights, f)
-	} else {
+	if code != 0 {
 		r.free = append(r.free, f)
+		return code
 	}
+	if len(r.flights) > 0 && f.tellsOfRebalance() {
+		r.takeBack()
+	}
+	r.flights = append(r.flights, f)
 	return code
 }
 
@@ -244,39 +313,48 @@ func (r *reader) release() {
 	received := r.sent - len(r.events)
 	for len(r.flights) > 0 {
 		first := r.flights[0]
-		if first.next < first.rows.count || len(first.marks) > received || (r.pending != nil && len(r.flights) == 1) {
+		if !first.ghost && first.next < first.rows.count || len(first.marks) > received || (r.pending != nil && len(r.flights) == 1) {
 			return
 		}
 		received -= len(first.marks)
 		r.sent -= len(first.marks)
+		r.flights = r.flights[1:]
+		if first.ghost {
+			continue
+		}
+		if first.rebalancing {
+			r.unanswered = append(r.unanswered, first)
+			continue
+		}
 		first.spent = true
 		r.free = append(r.free, first)
-		r.flights = r.flights[1:]
 	}
 }
 
 // takeBack empties the channel, and gives back to the core what the application has not received.
 func (r *reader) takeBack() {
-	taken := 0
+	var taken []Event
 	for empty := false; !empty; {
 		select {
-		case <-r.events:
-			taken++
+		case event := <-r.events:
+			taken = append(taken, event)
 		default:
 			empty = true
 		}
 	}
-	received := r.sent - taken
-	for _, f := range r.flights {
-		delivered := uint32(0)
-		if count := min(received, len(f.marks)); count > 0 {
-			delivered = f.marks[count-1]
-			received -= count
+	received := r.sent - len(taken)
+	flights := r.flights
+	r.flights, r.sent, r.pending = nil, 0, nil
+	for _, f := range flights {
+		count := max(min(received, len(f.marks)), 0)
+		received -= count
+		left := len(f.marks) - count
+		if f.ghost {
+			r.sendAgain(taken[:left])
+		} else {
+			r.giveBack(f, count)
 		}
-		f.rows.recv(r.consumer.events, delivered, 0)
-		f.reset()
-		f.spent = false
-		r.free = append(r.free, f)
+		taken = taken[left:]
 	}
 	for _, f := range r.free {
 		if f.spent {
@@ -284,7 +362,38 @@ func (r *reader) takeBack() {
 			f.spent = false
 		}
 	}
-	r.flights, r.sent, r.pending = nil, 0, nil
+}
+
+// giveBack tells the core that `count` events of the flight were received.
+func (r *reader) giveBack(f *flight, count int) {
+	if f.rebalancing && count == len(f.marks) && count > 0 && int(f.marks[count-1]) == f.next {
+		r.unanswered = append(r.unanswered, f)
+		return
+	}
+	delivered := uint32(0)
+	if count > 0 {
+		delivered = f.marks[count-1]
+	}
+	f.rows.recv(r.consumer.events, delivered, 0)
+	f.reset()
+	f.marks, f.spent, f.rebalancing = f.marks[:0], false, false
+	r.free = append(r.free, f)
+}
+
+// sendAgain sends events of which the core has no rows any more.
+func (r *reader) sendAgain(events []Event) {
+	ghost := &flight{ghost: true}
+	for _, event := range events {
+		select {
+		case r.events <- event:
+			ghost.marks = append(ghost.marks, 0)
+			r.sent++
+		default:
+		}
+	}
+	if len(ghost.marks) > 0 {
+		r.flights = append(r.flights, ghost)
+	}
 }
 
 // settle takes back what waits in the channel, and runs body before anything is sent again.
@@ -313,8 +422,8 @@ func (r *reader) stop() {
 	close(r.events)
 	r.consumer.mu.Lock()
 	defer r.consumer.mu.Unlock()
-	for _, f := range r.free {
+	for _, f := range append(r.free, r.unanswered...) {
 		f.rows.free()
 	}
-	r.free = nil
+	r.free, r.unanswered = nil, nil
 }

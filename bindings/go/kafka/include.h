@@ -1,0 +1,15 @@
+/* The header of the library: of this checkout, or the one that pkg-config found. */
+#ifndef KRSGO_INCLUDE_H
+#define KRSGO_INCLUDE_H
+
+#ifdef KRS_FROM_CHECKOUT
+#  if !__has_include("built.h")
+#    error "libkafka_rs is not built: run `make` in the root of kafka_rs, or build with -tags dynamic against an installed one"
+#  endif
+#  include "built.h"
+#  include "kafka_rs.h"
+#else
+#  include <kafka_rs.h>
+#endif
+
+#endif
