@@ -278,7 +278,9 @@ typedef struct krs_close_result {
     // 1 if a thread still gives back librdkafka's memory: a broker did not
     // answer in time. It ends by itself, usually within a minute.
     uint32_t unfinished;
-    uint32_t reserved;
+    // 1 if a consumer could not commit all that was delivered: those rows come
+    // again.
+    uint32_t uncommitted;
 } krs_close_result;
 
 // What a client counts. Start with `KRS_STATS_INIT`.

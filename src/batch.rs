@@ -237,11 +237,14 @@ impl Topics {
     }
 }
 
-/// Consecutive rows of one partition, drained in one generation of it.
+/// Consecutive rows of one partition, taken in one generation of it, one after the
+/// other.
 #[derive(Clone, Copy, Debug)]
 pub struct Run {
     pub partition: u32,
     pub generation: u32,
+    /// Tells the order in which rows were taken: the number of the first one.
+    pub number: u64,
     pub start: usize,
     pub end: usize,
 }

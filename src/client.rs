@@ -32,6 +32,8 @@ pub struct CloseResult {
     pub purged: usize,
     /// Messages whose outcome is unknown, each with a report that says so.
     pub unknown: usize,
+    /// A consumer could not commit all that was delivered.
+    pub uncommitted: bool,
     /// A thread is still giving back librdkafka's memory.
     pub unfinished: bool,
 }

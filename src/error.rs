@@ -25,6 +25,12 @@ pub mod code {
     pub const PREV_IN_PROGRESS: Code = -177;
     pub const UNSUPPORTED_FEATURE: Code = -165;
 
+    pub const NO_OFFSET: Code = -168;
+
+    pub const NOT_COORDINATOR: Code = 16;
+    pub const ILLEGAL_GENERATION: Code = 22;
+    pub const REBALANCE_IN_PROGRESS: Code = 27;
+
     pub const HANDLE: Code = -1000;
     pub const CLOSED: Code = -1001;
     pub const ARGUMENT: Code = -1002;

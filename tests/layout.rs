@@ -70,7 +70,7 @@ fn no_struct_has_changed_its_layout() {
             leader_epoch header_count opaque topic key value index reserved2
         }
         krs_case { struct_size op chan message batch view delivered max }
-        krs_close_result { struct_size clean purged unknown unfinished reserved }
+        krs_close_result { struct_size clean purged unknown unfinished uncommitted }
     );
     assert_eq!(layout.rust, print_from_c(&layout.c), "Rust and C disagree");
     let pinned = common::root().join("tests/layout.txt");

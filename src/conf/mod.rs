@@ -64,6 +64,7 @@ pub struct Options {
     pub delivery_reports: bool,
     pub report_fields: ReportFields,
     pub logs: bool,
+    pub auto_commit: bool,
     pub auto_offset_store: bool,
     pub application_rebalance: bool,
     pub held_max_bytes: usize,
@@ -157,6 +158,7 @@ impl Conf {
             logs: self.bool("go.logs.channel.enable"),
             application_rebalance: self.bool("go.application.rebalance.enable"),
             held_max_bytes: self.size("krs.held.max.kbytes").saturating_mul(1024),
+            auto_commit: self.get("enable.auto.commit")? == "true",
             auto_offset_store: self.get("enable.auto.offset.store")? == "true",
             max_poll_interval_ms: self.get("max.poll.interval.ms")?.parse().unwrap_or(300_000),
         })

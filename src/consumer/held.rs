@@ -1,37 +1,42 @@
 //! Rows that were taken from librdkafka and are not, or not yet, delivered.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::partitions::{Partition, Partitions, Position};
 use crate::batch::{Batch, Delivery, Kind, Run};
 
+/// In [`Run::partition`]: events, which are of no partition and never stale.
+pub const EVENTS: u32 = u32::MAX;
+
 /// Rows that came back undelivered, in the order in which they were taken.
 #[derive(Default)]
 pub struct Held {
-    batches: VecDeque<HeldBatch>,
-    /// Rows of paused partitions, by partition and the order in which they were taken.
-    withheld: BTreeMap<(u32, u64), Batch>,
+    /// By the number of the first row.
+    events: BTreeMap<u64, HeldRun>,
+    messages: BTreeMap<u64, HeldRun>,
+    /// Messages of paused partitions.
+    withheld: BTreeMap<u64, HeldRun>,
     /// Rows that were dropped because they no longer counted.
     stale: u64,
 }
 
-struct HeldBatch {
-    sequence: u64,
-    rows: Batch,
-    next: usize,
+/// What is left of a run. The batch is shared with its other runs.
+struct HeldRun {
+    rows: Arc<Batch>,
+    run: Run,
 }
 
 impl Held {
     /// Rows that may come out.
     pub fn len(&self) -> usize {
-        let left = |held: &HeldBatch| held.rows.len() - held.next;
-        self.batches.iter().map(left).sum()
+        let all = self.events.values().chain(self.messages.values());
+        all.map(HeldRun::len).sum()
     }
 
     pub fn withheld(&self) -> usize {
-        self.withheld.values().map(Batch::len).sum()
+        self.withheld.values().map(HeldRun::len).sum()
     }
 
     pub fn stale(&self) -> u64 {
@@ -39,135 +44,141 @@ impl Held {
     }
 
     pub fn bytes(&self) -> usize {
-        let held = self.batches.iter().map(|held| held.rows.bytes());
-        held.chain(self.withheld.values().map(Batch::bytes)).sum()
+        let all = self.messages.values().chain(self.withheld.values());
+        all.map(HeldRun::bytes).sum()
     }
 
-    /// Takes back the rows from `next` on; those of paused partitions are withheld.
-    pub fn put_back(&mut self, partitions: &Partitions, sequence: u64, rows: Batch, next: usize) {
-        let held = HeldBatch {
-            sequence,
-            rows,
-            next,
-        };
-        let held = if partitions.any_paused() {
-            self.withhold_from(partitions, held)
-        } else {
-            held
-        };
-        let at = self.batches.partition_point(|b| b.sequence < sequence);
-        self.batches.insert(at, held);
-    }
-
-    /// After some partitions were paused: no row of theirs comes out.
-    pub fn withhold(&mut self, partitions: &Partitions) {
-        let batches = std::mem::take(&mut self.batches);
-        for held in batches {
-            let rest = self.withhold_from(partitions, held);
-            self.batches.push_back(rest);
-        }
-    }
-
-    fn withhold_from(&mut self, partitions: &Partitions, mut held: HeldBatch) -> HeldBatch {
-        let mut rest = Batch::default();
-        while held.next < held.rows.len() {
-            let run = run_of(&held.rows.runs, held.next);
-            let paused = run.filter(|run| partitions.get(run.partition).is_some_and(|p| p.paused));
-            let to = match paused {
-                Some(run) => self
-                    .withheld
-                    .entry((run.partition, held.sequence))
-                    .or_default(),
-                None => &mut rest,
+    /// Takes back the rows from `next` on.
+    pub fn put_back(&mut self, partitions: &Partitions, mut rows: Batch, next: usize) {
+        let runs = std::mem::take(&mut rows.runs);
+        let rows = Arc::new(rows);
+        for run in runs.iter().filter(|run| run.end > next) {
+            let held = HeldRun {
+                rows: Arc::clone(&rows),
+                run: run.from(next.max(run.start)),
             };
-            held.copy_next(to);
+            let paused = partitions.get(run.partition).is_some_and(|p| p.paused);
+            let to = match (run.partition, paused) {
+                (EVENTS, _) => &mut self.events,
+                (_, true) => &mut self.withheld,
+                (_, false) => &mut self.messages,
+            };
+            to.insert(held.run.number, held);
         }
-        HeldBatch {
-            rows: rest,
-            next: 0,
-            ..held
-        }
+    }
+
+    /// After a partition was paused: no row of it comes out.
+    pub fn withhold(&mut self, partition: u32) {
+        move_runs(&mut self.messages, &mut self.withheld, partition);
     }
 
     /// After a partition was resumed.
-    pub fn release(&mut self, partitions: &Partitions, partition: u32) {
-        let all = (partition, 0)..=(partition, u64::MAX);
-        let keys: Vec<_> = self.withheld.range(all).map(|(key, _)| *key).collect();
-        for key in keys {
-            if let Some(rows) = self.withheld.remove(&key) {
-                self.put_back(partitions, key.1, rows, 0);
-            }
-        }
+    pub fn release(&mut self, partition: u32) {
+        move_runs(&mut self.withheld, &mut self.messages, partition);
     }
 
     /// After a partition began anew or went: what was withheld is stale.
     pub fn forget(&mut self, partition: u32) {
-        self.withheld.retain(|key, rows| {
-            if key.0 == partition {
-                self.stale += rows.len() as u64;
+        self.withheld.retain(|_, held| {
+            let goes = held.run.partition == partition;
+            if goes {
+                self.stale += held.len() as u64;
             }
-            key.0 != partition
+            !goes
         });
     }
 
-    /// Moves rows into `out`, up to `max` in all; rows that became stale
+    pub fn take_events(&mut self, max: usize, out: &mut Batch) {
+        while out.len() < max
+            && let Some((_, held)) = self.events.pop_first()
+        {
+            if let Some(rest) = held.copy(max, out) {
+                self.events.insert(rest.run.number, rest);
+            }
+        }
+    }
+
+    /// Moves messages into `out`, up to `max` rows in all; rows that became stale
     /// meanwhile are dropped.
     pub fn take(&mut self, partitions: &Partitions, max: usize, out: &mut Batch) {
-        while out.len() < max {
-            let Some(first) = self.batches.front_mut() else {
-                return;
-            };
-            while first.next < first.rows.len() && out.len() < max {
-                if first.is_stale(partitions) {
-                    first.next += 1;
-                    self.stale += 1;
-                } else {
-                    first.copy_next(out);
-                }
-            }
-            if first.next == first.rows.len() {
-                self.batches.pop_front();
+        while out.len() < max
+            && let Some((_, held)) = self.messages.pop_first()
+        {
+            let current = |p: &Partition| p.is_current(held.run.generation);
+            if !partitions.get(held.run.partition).is_some_and(current) {
+                self.stale += held.len() as u64;
+            } else if let Some(rest) = held.copy(max, out) {
+                self.messages.insert(rest.run.number, rest);
             }
         }
     }
 }
 
-impl HeldBatch {
-    /// Whether the next row no longer counts.
-    fn is_stale(&self, partitions: &Partitions) -> bool {
-        run_of(&self.rows.runs, self.next).is_some_and(|run| {
-            let current = |p: &Partition| p.is_current(run.generation);
-            !partitions.get(run.partition).is_some_and(current)
-        })
+impl HeldRun {
+    fn len(&self) -> usize {
+        self.run.end - self.run.start
     }
 
-    fn copy_next(&mut self, out: &mut Batch) {
-        let row = self.next;
-        self.next += 1;
-        out.push_from(&self.rows, row);
-        if let Some(run) = run_of(&self.rows.runs, row) {
-            extend_runs(out, run.partition, run.generation);
+    fn bytes(&self) -> usize {
+        let of = |offsets: &[i64]| (offsets[self.run.end] - offsets[self.run.start]) as usize;
+        of(&self.rows.key.offsets) + of(&self.rows.value.offsets)
+    }
+
+    /// Copies rows until `out` has `max`; what is left.
+    fn copy(mut self, max: usize, out: &mut Batch) -> Option<Self> {
+        while self.len() > 0 && out.len() < max {
+            out.push_from(&self.rows, self.run.start);
+            extend_runs(
+                out,
+                self.run.partition,
+                self.run.generation,
+                self.run.number,
+            );
+            self.run = self.run.from(self.run.start + 1);
+        }
+        (self.len() > 0).then_some(self)
+    }
+}
+
+impl Run {
+    /// What is left of it from row `start` on.
+    fn from(self, start: usize) -> Self {
+        Self {
+            number: self.number + (start - self.start) as u64,
+            start,
+            ..self
         }
     }
 }
 
-fn run_of(runs: &[Run], row: usize) -> Option<Run> {
-    let at = runs.partition_point(|run| run.end <= row);
-    runs.get(at).copied().filter(|run| run.start <= row)
+fn move_runs(from: &mut BTreeMap<u64, HeldRun>, to: &mut BTreeMap<u64, HeldRun>, partition: u32) {
+    let runs = std::mem::take(from);
+    for (number, held) in runs {
+        let map = if held.run.partition == partition {
+            &mut *to
+        } else {
+            &mut *from
+        };
+        map.insert(number, held);
+    }
 }
 
-/// The row that was pushed last belongs to `partition`.
-pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32) {
+/// The row that was pushed last is number `number` and belongs to `partition`.
+pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32, number: u64) {
     let end = batch.len();
     match batch.runs.last_mut() {
         Some(run)
-            if run.partition == partition && run.generation == generation && run.end == end - 1 =>
+            if run.partition == partition
+                && run.generation == generation
+                && run.end == end - 1
+                && run.number + (run.end - run.start) as u64 == number =>
         {
             run.end = end;
         }
         _ => batch.runs.push(Run {
             partition,
             generation,
+            number,
             start: end - 1,
             end,
         }),
@@ -271,9 +282,9 @@ mod tests {
     use super::*;
     use crate::batch::Row;
 
-    fn batch(partitions: &mut Partitions, offsets: &[(i32, i64)]) -> Batch {
+    fn batch(partitions: &mut Partitions, first: u64, offsets: &[(i32, i64)]) -> Batch {
         let mut batch = Batch::default();
-        for (partition, offset) in offsets {
+        for (number, (partition, offset)) in (first..).zip(offsets) {
             let row = Row {
                 topic: Some("t"),
                 partition: *partition,
@@ -283,7 +294,7 @@ mod tests {
             batch.push(&row);
             let index = partitions.index("t", *partition);
             let generation = partitions.get(index).unwrap().generation;
-            extend_runs(&mut batch, index, generation);
+            extend_runs(&mut batch, index, generation, number);
         }
         batch
     }
@@ -295,37 +306,47 @@ mod tests {
         partitions
     }
 
-    fn offsets(batch: &Batch) -> Vec<(i32, i64)> {
-        (0..batch.len())
-            .map(|row| (batch.partition[row], batch.offset[row]))
-            .collect()
+    fn taken(held: &mut Held, partitions: &Partitions, max: usize) -> (Batch, Vec<(i32, i64)>) {
+        let mut out = Batch::default();
+        held.take(partitions, max, &mut out);
+        let rows = 0..out.len();
+        let offsets = rows.map(|row| (out.partition[row], out.offset[row]));
+        let offsets = offsets.collect();
+        (out, offsets)
     }
 
     #[test]
     fn what_comes_back_is_given_again_in_order() {
         let mut partitions = assigned();
         let mut held = Held::default();
-        let later = batch(&mut partitions, &[(0, 2), (1, 7)]);
-        let earlier = batch(&mut partitions, &[(0, 0), (0, 1)]);
-        held.put_back(&partitions, 2, later, 0);
-        held.put_back(&partitions, 1, earlier, 1);
+        let earlier = batch(&mut partitions, 0, &[(0, 0), (0, 1)]);
+        let later = batch(&mut partitions, 2, &[(0, 2), (1, 7)]);
+        held.put_back(&partitions, later, 0);
+        held.put_back(&partitions, earlier, 1);
         assert_eq!(held.len(), 3);
-        let mut out = Batch::default();
-        held.take(&partitions, 10, &mut out);
-        assert_eq!(offsets(&out), [(0, 1), (0, 2), (1, 7)]);
-        assert_eq!(out.runs.len(), 2);
+        // Two receivers, the second of which is back first.
+        let (one, first) = taken(&mut held, &partitions, 1);
+        let (two, second) = taken(&mut held, &partitions, 1);
+        assert_eq!((first, second), (vec![(0, 1)], vec![(0, 2)]));
+        held.put_back(&partitions, two, 0);
+        held.put_back(&partitions, one, 0);
+        // A part of a run that comes back does not push out the rest of it.
+        let (part, first) = taken(&mut held, &partitions, 2);
+        assert_eq!(first, [(0, 1), (0, 2)]);
+        held.put_back(&partitions, part, 0);
+        let (all, rows) = taken(&mut held, &partitions, 10);
+        assert_eq!(rows, [(0, 1), (0, 2), (1, 7)]);
+        assert_eq!(all.runs.len(), 2);
     }
 
     #[test]
     fn rows_of_a_revoked_partition_are_dropped_and_others_kept() {
         let mut partitions = assigned();
         let mut held = Held::default();
-        let rows = batch(&mut partitions, &[(0, 0), (1, 5), (0, 1), (1, 6)]);
-        held.put_back(&partitions, 1, rows, 0);
+        let rows = batch(&mut partitions, 0, &[(0, 0), (1, 5), (0, 1), (1, 6)]);
+        held.put_back(&partitions, rows, 0);
         partitions.unassign("t", 0);
-        let mut out = Batch::default();
-        held.take(&partitions, 10, &mut out);
-        assert_eq!(offsets(&out), [(1, 5), (1, 6)]);
+        assert_eq!(taken(&mut held, &partitions, 10).1, [(1, 5), (1, 6)]);
         assert_eq!(held.stale(), 2);
     }
 
@@ -333,32 +354,27 @@ mod tests {
     fn rows_of_a_paused_partition_come_after_it_is_resumed_in_order() {
         let mut partitions = assigned();
         let mut held = Held::default();
-        let first = batch(&mut partitions, &[(0, 0), (1, 5), (0, 1)]);
-        held.put_back(&partitions, 1, first, 0);
-        let pause = |partitions: &mut Partitions, paused| {
-            let index = partitions.index("t", 0);
-            partitions.get_mut(index).unwrap().paused = paused;
-            index
-        };
-        let index = pause(&mut partitions, true);
-        held.withhold(&partitions);
-        let second = batch(&mut partitions, &[(0, 2), (1, 6)]);
-        held.put_back(&partitions, 2, second, 0);
-        let mut out = Batch::default();
-        held.take(&partitions, 10, &mut out);
-        assert_eq!(offsets(&out), [(1, 5), (1, 6)]);
+        let first = batch(&mut partitions, 0, &[(0, 0), (1, 5), (0, 1)]);
+        held.put_back(&partitions, first, 0);
+        let index = partitions.index("t", 0);
+        partitions.get_mut(index).unwrap().paused = true;
+        held.withhold(index);
+        let second = batch(&mut partitions, 3, &[(0, 2), (1, 6)]);
+        held.put_back(&partitions, second, 0);
+        assert_eq!(taken(&mut held, &partitions, 10).1, [(1, 5), (1, 6)]);
         assert_eq!(held.withheld(), 3);
-        pause(&mut partitions, false);
-        held.release(&partitions, index);
-        out.clear();
-        held.take(&partitions, 10, &mut out);
-        assert_eq!(offsets(&out), [(0, 0), (0, 1), (0, 2)]);
+        partitions.get_mut(index).unwrap().paused = false;
+        held.release(index);
+        assert_eq!(
+            taken(&mut held, &partitions, 10).1,
+            [(0, 0), (0, 1), (0, 2)]
+        );
     }
 
     #[test]
     fn only_rows_that_were_handed_out_count_as_delivered() {
         let mut partitions = assigned();
-        let mut rows = batch(&mut partitions, &[(0, 0), (1, 5), (0, 1)]);
+        let mut rows = batch(&mut partitions, 0, &[(0, 0), (1, 5), (0, 1)]);
         deliver(&rows, 2, &mut partitions);
         let delivered = |partitions: &mut Partitions, partition| {
             let index = partitions.index("t", partition);

@@ -222,13 +222,12 @@ impl Consumer {
             if entry.code == code::OK {
                 partition.paused = paused;
                 partition.may_repeat = true;
-                if !paused {
-                    held.release(partitions, index);
+                if paused {
+                    held.withhold(index);
+                } else {
+                    held.release(index);
                 }
             }
-        }
-        if paused {
-            held.withhold(partitions);
         }
         drop(state);
         self.recall();

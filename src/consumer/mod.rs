@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use once_cell::sync::OnceCell;
 use parking_lot::{MappedRwLockReadGuard, Mutex};
 
-use crate::batch::{Batch, Kind, Origin, ROW_FATAL, ROW_LOST, Row};
+use crate::batch::{Batch, Kind, Origin, ROW_FATAL, ROW_LOST, Row, Run};
 use crate::chan::{Notify, Queue, ReadyFd, Rows, Wake};
 use crate::client::{self, CloseResult, LastStats};
 use crate::conf::{Conf, Options};
@@ -23,7 +23,7 @@ use crate::error::{Code, Error, Result, code};
 use crate::partition::{self, TopicPartition};
 use crate::rd::{self, Event, EventKind};
 use crate::shared::{Share, Shared};
-use held::{Held, Lease, deliver};
+use held::{EVENTS, Held, Lease, deliver};
 use partitions::Partitions;
 use taker::Taker;
 
@@ -67,6 +67,8 @@ struct State {
     held: Held,
     leases: Vec<Lease>,
     sequence: u64,
+    /// The number of the row that is taken next, from librdkafka or the events.
+    next_row: u64,
     /// The application wants to answer rebalances.
     application_rebalance: bool,
     rebalance: Option<Rebalance>,
@@ -189,7 +191,7 @@ impl Consumer {
         let result = self.native().map(|native| {
             let mut state = self.state.lock();
             self.look_in(&native, &mut state);
-            state.events.take(max, out);
+            state.take_events(max, out);
             // What a rebalance takes away is not to be seen any more, so its rows
             // end a batch: its answer comes before the next one.
             if !out.kind.last().is_some_and(|kind| is_rebalance(*kind)) {
@@ -240,7 +242,12 @@ impl Consumer {
             return;
         }
         let most = BATCH_BYTES.min(room);
-        let mut taker = Taker::new(&mut state.partitions, out);
+        let State {
+            partitions,
+            next_row,
+            ..
+        } = state;
+        let mut taker = Taker::new(partitions, next_row, out);
         native.client.drain(&native.rows, |message| {
             taker.take(&message);
             if taker.out.len() >= max || taker.out.bytes() >= most {
@@ -353,6 +360,8 @@ impl Consumer {
                     self.answer(&native, &mut state, &rebalance);
                 }
             }
+            let time = end.saturating_duration_since(Instant::now());
+            result.uncommitted = !self.commit_all(&native, end - time / 4);
             let left = self.leave_group(&native, end);
             result.unfinished = !native.end(end) || !left;
         }
@@ -400,12 +409,11 @@ impl Origin for Consumer {
         let lease = state.end_lease(batch.sequence);
         deliver(batch, delivered, &mut state.partitions);
         if delivered < batch.len() && native.is_some() {
-            let sequence = batch.sequence;
             let rest = std::mem::take(batch);
             let State {
                 partitions, held, ..
             } = &mut *state;
-            held.put_back(partitions, sequence, rest, delivered);
+            held.put_back(partitions, rest, delivered);
         }
         let told = |lease: Lease| lease.rebalance.filter(|(_, rows)| *rows <= delivered);
         if let (Some(native), Some((number, _))) = (&native, lease.and_then(told)) {
@@ -423,6 +431,24 @@ impl State {
     fn bytes(&self) -> usize {
         let lent: usize = self.leases.iter().map(|lease| lease.bytes).sum();
         lent + self.held.bytes()
+    }
+
+    /// What came back goes first.
+    fn take_events(&mut self, max: usize, out: &mut Batch) {
+        self.held.take_events(max, out);
+        if out.is_empty() {
+            self.events.take(max, out);
+            if !out.is_empty() {
+                out.runs.push(Run {
+                    partition: EVENTS,
+                    generation: 0,
+                    number: self.next_row,
+                    start: 0,
+                    end: out.len(),
+                });
+                self.next_row += out.len() as u64;
+            }
+        }
     }
 
     /// Counts as delivered what some of the batches that are out have handed out.
@@ -467,15 +493,17 @@ fn is_rebalance(kind: u8) -> bool {
 /// the events, it is delivered all the same.
 fn hold_messages(state: &mut State, mut event: Event) {
     let mut rows = Batch::default();
-    let mut taker = Taker::new(&mut state.partitions, &mut rows);
+    let State {
+        partitions,
+        held,
+        next_row,
+        ..
+    } = state;
+    let mut taker = Taker::new(partitions, next_row, &mut rows);
     for message in event.messages() {
         taker.take(&message);
     }
-    state.sequence += 1;
-    let State {
-        partitions, held, ..
-    } = state;
-    held.put_back(partitions, state.sequence, rows, 0);
+    held.put_back(partitions, rows, 0);
 }
 
 fn push_commit(events: &mut Rows, event: &Event) {

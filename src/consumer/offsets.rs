@@ -5,9 +5,18 @@ use std::time::{Duration, Instant};
 
 use super::partitions::Position;
 use super::{CLOSED, Consumer, Lease, Native, SLICE_MS, State};
-use crate::error::{Error, Result, code};
+use crate::error::{Code, Error, Result, code};
 use crate::partition::{TopicPartition, offset};
 use crate::rd::{self, EventKind, List};
+
+/// Codes of a commit that may succeed when the member has its place in the group.
+const RETRIED: [Code; 3] = [
+    code::ILLEGAL_GENERATION,
+    code::REBALANCE_IN_PROGRESS,
+    code::NOT_COORDINATOR,
+];
+/// How often a closing consumer looks for what the group asks.
+const CLOSE_SLICE_MS: i32 = 10;
 
 impl Consumer {
     /// Commits what was delivered, or `offsets`. `timeout_ms` 0: the outcome comes
@@ -56,6 +65,48 @@ impl Consumer {
                     return Err(Error::timed_out());
                 }
                 _ => {}
+            }
+        }
+    }
+
+    /// Commits what was delivered, before the group is left: a member that waits for
+    /// its place in a rebalance has its commits refused until it has one. Whether
+    /// all was committed by `end`.
+    pub(super) fn commit_all(&self, native: &Native, end: Instant) -> bool {
+        if !self.options.auto_commit {
+            return true;
+        }
+        loop {
+            self.store_position(native, &mut self.state.lock());
+            let Some(outcome) = native.client.new_queue() else {
+                return false;
+            };
+            match native.client.commit(None, &outcome, 0) {
+                Ok(()) => {}
+                Err(nothing) if nothing.code == code::NO_OFFSET => return true,
+                Err(_) => return false,
+            }
+            match self.outcome_by(native, &outcome, end) {
+                Some(code::OK | code::NO_OFFSET) => return true,
+                Some(refused) if RETRIED.contains(&refused) && Instant::now() < end => {}
+                Some(_) | None => return false,
+            }
+        }
+    }
+
+    /// The code of a commit, while rebalances go on; `None` if there was none by `end`.
+    fn outcome_by(&self, native: &Native, outcome: &rd::Queue, end: Instant) -> Option<Code> {
+        loop {
+            if let Some(event) = outcome.poll(CLOSE_SLICE_MS) {
+                let list = event.partitions();
+                let failed = list.iter().map(|p| p.code).find(|code| *code != code::OK);
+                return Some(failed.unwrap_or_else(|| event.code()));
+            }
+            while let Some(event) = native.control.poll(0) {
+                self.serve(native, &mut self.state.lock(), event);
+            }
+            if Instant::now() >= end {
+                return None;
             }
         }
     }

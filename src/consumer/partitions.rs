@@ -64,10 +64,6 @@ impl Partitions {
             .filter(|partition| partition.ownership != Ownership::None)
     }
 
-    pub fn any_paused(&self) -> bool {
-        self.all.iter().any(|partition| partition.paused)
-    }
-
     pub fn find(&self, topic: &str, partition: i32) -> Option<u32> {
         self.index.get(topic)?.get(&partition).copied()
     }

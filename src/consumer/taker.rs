@@ -10,6 +10,8 @@ use crate::rd;
 pub struct Taker<'a> {
     partitions: &'a mut Partitions,
     pub out: &'a mut Batch,
+    /// The number of the next row.
+    next: &'a mut u64,
     last: Option<Last>,
 }
 
@@ -22,10 +24,11 @@ struct Last {
 }
 
 impl<'a> Taker<'a> {
-    pub fn new(partitions: &'a mut Partitions, out: &'a mut Batch) -> Self {
+    pub fn new(partitions: &'a mut Partitions, next: &'a mut u64, out: &'a mut Batch) -> Self {
         Self {
             partitions,
             out,
+            next,
             last: None,
         }
     }
@@ -47,7 +50,8 @@ impl<'a> Taker<'a> {
         } else {
             push_failure(self.out, message, message_code, of.topic);
         }
-        extend_runs(self.out, of.index, partition.generation);
+        extend_runs(self.out, of.index, partition.generation, *self.next);
+        *self.next += 1;
     }
 
     fn partition_of(&mut self, message: &rd::Message<'_>) -> Last {

@@ -240,7 +240,7 @@ fn encode(outcome: CloseResult) -> krs_close_result {
         purged: outcome.purged as u64,
         unknown: outcome.unknown as u64,
         unfinished: outcome.unfinished.into(),
-        reserved: 0,
+        uncommitted: outcome.uncommitted.into(),
     }
 }
 

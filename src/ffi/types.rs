@@ -453,5 +453,7 @@ pub struct krs_close_result {
     /// 1 if a thread still gives back librdkafka's memory: a broker did not
     /// answer in time. It ends by itself, usually within a minute.
     pub unfinished: u32,
-    pub reserved: u32,
+    /// 1 if a consumer could not commit all that was delivered: those rows come
+    /// again.
+    pub uncommitted: u32,
 }

@@ -59,6 +59,12 @@ static inline double seconds(void) {
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
+/* The pace of an application, not a wait for something. */
+static inline void work_for(long microseconds) {
+    struct timespec time = {microseconds / 1000000, microseconds % 1000000 * 1000};
+    nanosleep(&time, NULL);
+}
+
 /* A name that no other test has. */
 static inline const char *fresh_name(const char *what) {
     static int count;

@@ -1,56 +1,7 @@
 /* Promises on consumers. */
-#include "check.h"
+#include "flow.h"
 
 #include <poll.h>
-
-#define CONSUMER_SETTINGS                                                                          \
-    "auto.offset.reset", "earliest", "enable.partition.eof", "true", "allow.auto.create.topics",   \
-        "true", "session.timeout.ms", "6000", "group.id"
-
-static void send_values(const char *topic, int32_t partition, int first, int count) {
-    krs_client producer = open_client(KRS_PRODUCER, (char *)NULL);
-    krs_message message = KRS_MESSAGE_INIT;
-    char value[32];
-    message.topic = topic_of(producer, topic);
-    message.partition = partition;
-    for (int i = first; i < first + count; i++) {
-        snprintf(value, sizeof value, "%d", i);
-        message.value = bytes(value);
-        OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
-    }
-    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
-    krs_close_result result = close_client(producer);
-    CHECK(result.clean, "%" PRIu64 " purged", result.purged);
-}
-
-static krs_client subscribed(const char *group, const char *topic, const char *auto_commit) {
-    krs_client consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, "enable.auto.commit",
-                                      auto_commit, (char *)NULL);
-    OK(krs_consumer_subscribe(consumer, &topic, 1, &err));
-    return consumer;
-}
-
-/* Passes over errors that are for information, such as a topic that is not there yet. */
-static void poll_kind(krs_client consumer, krs_batch **batch, krs_row *row, uint8_t kind) {
-    do {
-        OK(krs_client_poll(consumer, batch, PATIENCE_MS, row, &err));
-    } while (row->kind != kind);
-}
-
-static int number_of(krs_bytes value) {
-    char text[32] = "";
-    CHECK(value.len < sizeof text, "%zu bytes", value.len);
-    memcpy(text, value.data, value.len);
-    return atoi(text);
-}
-
-static void expect_messages(krs_client consumer, krs_batch **batch, int first, int count) {
-    krs_row row = KRS_ROW_INIT;
-    for (int i = first; i < first + count; i++) {
-        poll_kind(consumer, batch, &row, KRS_EVENT_MESSAGE);
-        CHECK(number_of(row.value) == i, "%d instead of %d", number_of(row.value), i);
-    }
-}
 
 static void every_field_of_a_message_arrives_as_it_was_sent(void) {
     const char *topic = fresh_name("fields");

@@ -1,0 +1,341 @@
+/* Promises on where a consumer is: assign, seek, pause, position, committed. */
+#include "flow.h"
+
+#include <pthread.h>
+
+static krs_client unsubscribed(const char *group, const char *auto_commit) {
+    return open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, "enable.auto.commit", auto_commit,
+                       (char *)NULL);
+}
+
+static int64_t next_offset(krs_client consumer, krs_batch **batch) {
+    krs_row row = KRS_ROW_INIT;
+    poll_kind(consumer, batch, &row, KRS_EVENT_MESSAGE);
+    CHECK(number_of(row.value) == row.offset, "%d at %" PRId64, number_of(row.value), row.offset);
+    return row.offset;
+}
+
+static void a_thousand_assignments_of_one_partition_each_give_rows(void) {
+    enum { TIMES = 1000, COUNT = 50 };
+    const char *topic = fresh_name("assign");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *batch = NULL;
+    partitions_t list;
+    double start = seconds();
+    send_values(topic, 0, 0, COUNT);
+    for (int i = 0; i < TIMES; i++) {
+        int64_t from = i * 7 % COUNT;
+        OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, from), &err));
+        CHECK(next_offset(consumer, &batch) == from, "assignment %d", i);
+    }
+    printf("%d assignments, a row after each, in %.1f s\n", TIMES, seconds() - start);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void a_seek_is_exact_also_right_after_an_assignment(void) {
+    enum { TIMES = 300, COUNT = 2000 };
+    const char *topic = fresh_name("seek");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *batch = NULL;
+    partitions_t list;
+    unsigned seed = 1;
+    send_values(topic, 0, 0, COUNT);
+    for (int i = 0; i < TIMES; i++) {
+        int64_t to = rand_r(&seed) % COUNT;
+        if (i % 10 == 0) { /* Fetching has not begun when the seek comes. */
+            const krs_partitions *stored = one(&list, topic, 0, KRS_OFFSET_NONE);
+            OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, stored, &err));
+        }
+        OK(krs_consumer_seek(consumer, one(&list, topic, 0, to), -1, NULL, NULL, &err));
+        for (int64_t offset = to; offset < COUNT && offset < to + i % 30; offset++) {
+            int64_t got = next_offset(consumer, &batch);
+            CHECK(got == offset, "%" PRId64 " instead of %" PRId64 " after seek %d", got, offset,
+                  i);
+        }
+    }
+    printf("%d seeks\n", TIMES);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void a_refused_seek_leaves_the_partition_alive(void) {
+    enum { COUNT = 1000 };
+    const char *topic = fresh_name("refused");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *batch = NULL, *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    partitions_t list;
+    send_values(topic, 0, 0, COUNT);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    for (int64_t offset = 0; offset < COUNT; offset++) {
+        CHECK(next_offset(consumer, &batch) == offset, "at %" PRId64, offset);
+        if (offset % 100 == 50) {
+            EXPECT(KRS_ERR_INVALID_ARG,
+                   krs_consumer_seek(consumer, one(&list, topic, 0, KRS_OFFSET_STORED), -1, NULL,
+                                     NULL, &err));
+            EXPECT(KRS_ERR_STATE,
+                   krs_consumer_seek(consumer, one(&list, topic, 7, 0), -1, NULL, NULL, &err));
+            /* Each partition has its own answer. */
+            partitions(&list, topic, 2, 0, KRS_OFFSET_STORED);
+            OK(krs_consumer_seek(consumer, &list.columns, -1, &answer, &view, &err));
+            CHECK(view.count == 2 && view.kind[1] == KRS_EVENT_PARTITION, "%u rows", view.count);
+            CHECK(view.code[0] == KRS_ERR_INVALID_ARG && view.partition[1] == 1 &&
+                      view.code[1] != KRS_OK,
+                  "%d, %d", view.code[0], view.code[1]);
+        }
+    }
+    printf("%d rows around 30 refused seeks\n", COUNT);
+    krs_batch_free(answer);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void a_paused_partition_is_silent_and_loses_nothing(void) {
+    enum { PARTITIONS = 3, COUNT = 3000 };
+    const char *topic = fresh_name("pause");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    krs_stats stats = KRS_STATS_INIT;
+    partitions_t list;
+    bool paused[PARTITIONS] = {false};
+    int64_t next[PARTITIONS] = {0};
+    unsigned seed = 7;
+    int total = 0, pauses = 0;
+    uint64_t withheld = 0;
+    for (int32_t p = 0; p < PARTITIONS; p++) {
+        send_values(topic, p, 0, COUNT);
+    }
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, partitions(&list, topic, PARTITIONS, 0, 0),
+                           &err));
+    while (total < PARTITIONS * COUNT) {
+        if (rand_r(&seed) % 20 == 0) {
+            int32_t p = rand_r(&seed) % PARTITIONS;
+            one(&list, topic, p, KRS_OFFSET_NONE);
+            paused[p] = !paused[p];
+            if (paused[p]) {
+                OK(krs_consumer_pause(consumer, &list.columns, NULL, NULL, &err));
+                OK(krs_client_stats(consumer, &stats, &err));
+                withheld += stats.rows_withheld;
+                pauses++;
+            } else {
+                OK(krs_consumer_resume(consumer, &list.columns, NULL, NULL, &err));
+            }
+        }
+        if (krs_client_poll(consumer, &batch, 20, &row, &err) != KRS_OK ||
+            row.kind != KRS_EVENT_MESSAGE) {
+            continue;
+        }
+        CHECK(!paused[row.partition], "a row of paused partition %d", row.partition);
+        CHECK(row.offset == next[row.partition], "%" PRId64 " instead of %" PRId64, row.offset,
+              next[row.partition]);
+        next[row.partition]++;
+        total++;
+    }
+    EXPECT(KRS_ERR_STATE, krs_consumer_pause(consumer, one(&list, topic, 9, 0), NULL, NULL, &err));
+    printf("%d rows, each once and in order, across %d pauses; %" PRIu64 " times a row was "
+           "withheld\n",
+           total, pauses, withheld);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+/* Seeks from a second thread, as fast as it can. */
+typedef struct {
+    krs_client consumer;
+    const char *topic;
+    int times, count;
+    volatile int64_t target;
+    volatile int begun, done;
+} seeker_t;
+
+static void *seek_about(void *arg) {
+    seeker_t *seeker = arg;
+    partitions_t list;
+    unsigned seed = 42;
+    for (int i = 0; i < seeker->times; i++) {
+        int64_t to = rand_r(&seed) % seeker->count;
+        __atomic_store_n(&seeker->begun, i + 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&seeker->target, to, __ATOMIC_SEQ_CST);
+        if (i % 5 == 4) {
+            OK(krs_consumer_assign(seeker->consumer, KRS_ASSIGN_REPLACE,
+                                   one(&list, seeker->topic, 0, to), &err));
+        } else {
+            OK(krs_consumer_seek(seeker->consumer, one(&list, seeker->topic, 0, to), -1, NULL, NULL,
+                                 &err));
+        }
+        __atomic_store_n(&seeker->done, i + 1, __ATOMIC_SEQ_CST);
+        work_for(rand_r(&seed) % 20000);
+    }
+    return NULL;
+}
+
+static void no_stale_row_after_a_seek_or_assignment_of_another_thread(void) {
+    enum { COUNT = 20000 };
+    const char *topic = fresh_name("stale");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    seeker_t seeker = {consumer, topic, 300, COUNT, 0, 0, 0};
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    krs_stats stats = KRS_STATS_INIT;
+    partitions_t list;
+    pthread_t thread;
+    int64_t next = 0;
+    int seen = 0, checked = 0, last = -1;
+    send_values(topic, 0, 0, COUNT);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    CHECK(pthread_create(&thread, NULL, seek_about, &seeker) == 0, "thread");
+    while (seen < seeker.times) {
+        int begun = __atomic_load_n(&seeker.begun, __ATOMIC_SEQ_CST);
+        int done = __atomic_load_n(&seeker.done, __ATOMIC_SEQ_CST);
+        krs_code code = krs_client_poll(consumer, &batch, 100, &row, &err);
+        bool quiet = begun == done && begun == __atomic_load_n(&seeker.begun, __ATOMIC_SEQ_CST);
+        if (code == KRS_OK && row.kind == KRS_EVENT_MESSAGE && quiet) {
+            /* No seek went on meanwhile: the row is the target's, or the one after the last. */
+            if (last != done) {
+                CHECK(row.offset == seeker.target || last == -1,
+                      "%" PRId64 " after a seek to %" PRId64, row.offset, seeker.target);
+            } else {
+                CHECK(row.offset == next, "%" PRId64 " instead of %" PRId64, row.offset, next);
+            }
+            last = done;
+            next = row.offset + 1;
+            checked++;
+        } else if (code == KRS_OK && row.kind == KRS_EVENT_MESSAGE) {
+            last = -1; /* It may be from either side. */
+        }
+        seen = done;
+    }
+    pthread_join(thread, NULL);
+    OK(krs_client_stats(consumer, &stats, &err));
+    printf("%d rows checked around %d seeks and assignments; %" PRIu64 " stale rows were dropped\n",
+           checked, seeker.times, stats.rows_stale);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static int64_t answered(krs_batch_view *view) {
+    CHECK(view->count == 1 && view->code[0] == KRS_OK, "%u rows", view->count);
+    return view->offset[0];
+}
+
+static void position_and_committed_speak_of_what_was_delivered(void) {
+    const char *topic = fresh_name("position"), *group = fresh_name("group");
+    krs_client consumer = unsubscribed(group, "false");
+    krs_batch *batch = NULL, *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    partitions_t list;
+    const krs_partitions *asked;
+    send_values(topic, 0, 0, 1000);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, KRS_OFFSET_NONE),
+                           &err));
+    asked = one(&list, topic, 0, KRS_OFFSET_NONE);
+    OK(krs_consumer_position(consumer, asked, &answer, &view, &err));
+    CHECK(answered(&view) == KRS_OFFSET_NONE, "%" PRId64, view.offset[0]);
+    for (int64_t i = 0; i < 10; i++) {
+        CHECK(next_offset(consumer, &batch) == i, "at %" PRId64, i);
+    }
+    OK(krs_consumer_position(consumer, asked, &answer, &view, &err));
+    CHECK(answered(&view) == 10, "position %" PRId64 ", hundreds were fetched", view.offset[0]);
+    OK(krs_consumer_commit(consumer, PATIENCE_MS, 0, &answer, &view, &err));
+    CHECK(answered(&view) == 10 && view.partition[0] == 0, "%" PRId64, view.offset[0]);
+    OK(krs_consumer_committed(consumer, asked, PATIENCE_MS, &answer, &view, &err));
+    CHECK(answered(&view) == 10, "committed %" PRId64, view.offset[0]);
+
+    one(&list, topic, 0, 4);
+    OK(krs_consumer_commit_offsets(consumer, &list.columns, PATIENCE_MS, 0, NULL, NULL, &err));
+    OK(krs_consumer_committed(consumer, asked, PATIENCE_MS, &answer, &view, &err));
+    CHECK(answered(&view) == 4, "committed %" PRId64, view.offset[0]);
+    EXPECT(KRS_ERR_INVALID_ARG, krs_consumer_store(consumer, &list.columns, NULL, NULL, &err));
+    OK(krs_consumer_assignment(consumer, &answer, &view, &err));
+    CHECK(answered(&view) == 10 && view.partition[0] == 0, "%" PRId64, view.offset[0]);
+    krs_batch_free(answer);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void a_commit_takes_nothing_of_a_batch_that_is_out(void) {
+    const char *topic = fresh_name("out"), *group = fresh_name("group");
+    krs_client consumer = unsubscribed(group, "false");
+    krs_chan events = events_of(consumer);
+    krs_batch *batch = NULL, *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT, told = KRS_BATCH_VIEW_INIT;
+    partitions_t list;
+    uint32_t received;
+    send_values(topic, 0, 0, 100);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    do {
+        OK(krs_chan_recv(events, &batch, KRS_ALL, 50, PATIENCE_MS, &view, &err));
+    } while (view.kind[0] != KRS_EVENT_MESSAGE);
+    received = view.count;
+    EXPECT(KRS_ERR_NO_OFFSET, krs_consumer_commit(consumer, PATIENCE_MS, 0, NULL, NULL, &err));
+    OK(krs_chan_recv(events, &batch, received, 0, 0, &view, &err));
+    OK(krs_consumer_commit(consumer, PATIENCE_MS, 0, &answer, &told, &err));
+    CHECK(answered(&told) == received, "%" PRId64 " of %u", told.offset[0], received);
+    krs_batch_free(answer);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void stored_offsets_are_the_applications_if_it_wants(void) {
+    const char *topic = fresh_name("store"), *group = fresh_name("group");
+    krs_client consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group,
+                                      "enable.auto.offset.store", "false", (char *)NULL);
+    krs_batch *batch = NULL, *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    partitions_t list;
+    send_values(topic, 0, 0, 100);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    for (int64_t i = 0; i < 10; i++) {
+        CHECK(next_offset(consumer, &batch) == i, "at %" PRId64, i);
+    }
+    EXPECT(KRS_ERR_NO_OFFSET, krs_consumer_commit(consumer, PATIENCE_MS, 0, NULL, NULL, &err));
+    OK(krs_consumer_store(consumer, one(&list, topic, 0, 3), NULL, NULL, &err));
+    EXPECT(KRS_ERR_STATE, krs_consumer_store(consumer, one(&list, topic, 5, 3), NULL, NULL, &err));
+    OK(krs_consumer_commit(consumer, PATIENCE_MS, 0, &answer, &view, &err));
+    CHECK(answered(&view) == 3, "%" PRId64, view.offset[0]);
+    krs_batch_free(answer);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void the_cluster_answers(void) {
+    const char *topic = fresh_name("cluster");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    partitions_t list;
+    int64_t low = -7, high = -7;
+    int32_t controller = -7;
+    char id[128] = "";
+    size_t len = 0, brokers = 0, found = 0;
+    send_values(topic, 0, 0, 20);
+    OK(krs_cluster_watermarks(consumer, topic, 0, PATIENCE_MS, &low, &high, &err));
+    CHECK(low == 0 && high == 20, "%" PRId64 " to %" PRId64, low, high);
+    OK(krs_cluster_id(consumer, PATIENCE_MS, id, sizeof id, &len, &err));
+    CHECK(len > 0 && strlen(id) == len, "%s", id);
+    OK(krs_cluster_controller_id(consumer, PATIENCE_MS, &controller, &err));
+    CHECK(controller >= 0, "%d", controller);
+    OK(krs_cluster_offsets_for_times(consumer, one(&list, topic, 0, 1), PATIENCE_MS, &answer, &view,
+                                     &err));
+    CHECK(mock.id || answered(&view) == 0, "%" PRId64, view.offset[0]);
+    OK(krs_cluster_metadata(consumer, topic, 0, PATIENCE_MS, &answer, &view, &err));
+    for (uint32_t row = 0; row < view.count; row++) {
+        brokers += view.kind[row] == KRS_EVENT_BROKER;
+        found += view.kind[row] == KRS_EVENT_PARTITION && view.partition[row] == 0 &&
+                 view.key.offsets[row + 1] - view.key.offsets[row] >= (int64_t)sizeof(int32_t);
+    }
+    CHECK(brokers >= 1 && found == 1, "%zu brokers, %zu times partition 0", brokers, found);
+    krs_batch_free(answer);
+    close_client(consumer);
+}
+
+TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
+      TEST(a_seek_is_exact_also_right_after_an_assignment),
+      TEST(a_refused_seek_leaves_the_partition_alive),
+      TEST(a_paused_partition_is_silent_and_loses_nothing),
+      TEST(no_stale_row_after_a_seek_or_assignment_of_another_thread),
+      TEST(position_and_committed_speak_of_what_was_delivered),
+      TEST(a_commit_takes_nothing_of_a_batch_that_is_out),
+      TEST(stored_offsets_are_the_applications_if_it_wants), TEST(the_cluster_answers))
