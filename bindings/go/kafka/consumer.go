@@ -124,8 +124,11 @@ func (c *Consumer) Events() chan Event {
 // Poll returns the next message or event, for which it waits up to timeoutMs (-1: for ever); nil if there is none.
 // A closed consumer gives an Error with code ErrState.
 func (c *Consumer) Poll(timeoutMs int) (event Event) {
-	event, _, err := c.next(context.Background(), msDuration(timeoutMs))
-	if err == nil || isTimeout(err) {
+	event, m, err := c.next(context.Background(), msDuration(timeoutMs))
+	switch {
+	case m != nil:
+		return m
+	case err == nil || isTimeout(err):
 		return event
 	}
 	return asEvent(err)
@@ -133,8 +136,15 @@ func (c *Consumer) Poll(timeoutMs int) (event Event) {
 
 // PollContext is Poll until ctx ends, whose error it then returns.
 func (c *Consumer) PollContext(ctx context.Context) (Event, error) {
-	event, _, err := c.next(ctx, -1)
-	return event, err
+	for {
+		event, m, err := c.next(ctx, -1)
+		switch {
+		case m != nil:
+			return m, nil
+		case event != nil || err != nil:
+			return event, err
+		}
+	}
 }
 
 // ReadMessage returns the next message, for which it waits up to the timeout (negative: for ever). An Error event is

@@ -9,7 +9,7 @@ import (
 )
 
 // patient is how long a test waits for what must come.
-const patient = 60 * time.Second
+const patient = 10 * time.Second
 
 // servers is a cluster for all tests: the one of KRS_TEST_BROKERS, or a mock.
 var servers string

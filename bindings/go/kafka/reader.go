@@ -37,6 +37,7 @@ type reader struct {
 	// Goroutines that wait to settle. The reader lets them go first.
 	settlers int
 	stopped  bool
+	ended    bool // the channel is closed
 	abandon  chan struct{}
 }
 
@@ -408,7 +409,9 @@ func (r *reader) settle(body func()) {
 		}
 		r.changed.Wait()
 	}
-	r.takeBack()
+	if !r.ended {
+		r.takeBack()
+	}
 	body()
 	r.settlers--
 	r.changed.Broadcast()
@@ -419,9 +422,10 @@ func (r *reader) stop() {
 	r.settle(func() { r.stopped = true })
 	r.cancel()
 	<-r.done
-	close(r.events)
 	r.consumer.mu.Lock()
 	defer r.consumer.mu.Unlock()
+	r.ended = true
+	close(r.events)
 	for _, f := range append(r.free, r.unanswered...) {
 		f.rows.free()
 	}

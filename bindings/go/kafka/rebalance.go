@@ -83,10 +83,9 @@ func (c *Consumer) assign(how uint32, partitions []TopicPartition) (err error) {
 		if err != nil {
 			return
 		}
+		c.feed.rebalancing = false
 		if c.reader != nil {
 			c.reader.answered()
-		} else {
-			c.feed.rebalancing = false
 		}
 	})
 	return err
