@@ -541,7 +541,12 @@ func (r *rows) recv(from coreChan, delivered, max uint32) int {
 	return int(code)
 }
 
-func (r *rows) err(code int) Error { return errorOf(C.krs_code(code), &r.native.err) }
+func (r *rows) err(code int) Error {
+	if r.native == nil {
+		return newErrorFromCode(code)
+	}
+	return errorOf(C.krs_code(code), &r.native.err)
+}
 
 // needsAttention says that the core would like to be called although there are rows left.
 func (r *rows) needsAttention() bool {

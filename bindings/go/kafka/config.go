@@ -212,7 +212,9 @@ func explain(key, value string, err error) error {
 		failed.str = native
 	} else if _, hint, found := strings.Cut(failed.str, ": no such key"); found {
 		failed.str = fmt.Sprintf("No such configuration property: %q", key) + hint
-	} else if _, expected, found := strings.Cut(failed.str, ": expected "); found {
+	} else if _, expected, found := strings.Cut(failed.str, ": expected "); found && strings.HasPrefix(expected, "only on a ") {
+		failed.str = fmt.Sprintf("No such configuration property: %q, but %s", key, expected)
+	} else if found {
 		failed.str = fmt.Sprintf("Invalid value for configuration property %q: %q, expected %s", key, value, expected)
 	}
 	return failed
