@@ -3,24 +3,85 @@
 CC      ?= cc
 CFLAGS  ?= -O2
 WARN    := -std=c99 -Wall -Wextra -Wpedantic -Werror
-OUT     := target/release
+OUT     := $(or $(CARGO_TARGET_DIR),target)/release
 LIB     := $(OUT)/libkafka_rs.so
-SONAME  := libkafka_rs.so.1
+DIST    := $(OUT)/dist
+# Newer than the library that cargo built last.
+BUILT   := $(OUT)/.built
+ABI     := 1
+SONAME  := libkafka_rs.so.$(ABI)
+VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
+SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
-C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] bench/*.[ch])
+C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/install/*.c bench/*.[ch])
+SCRIPTS := .ci/run tests/run tests/broker/kafka bench/quick $(wildcard packaging/*) bindings/go/prepare
 BROKER  := target/kafka/broker
 
 # make demo MESSAGES=1000000 BROKERS=localhost:9092
 MESSAGES ?= 200000
 BROKERS  ?=
 
-.PHONY: build examples demo test kafka kafka-stop bench-quick header lint format clean
+# make FEATURES=oidc,gssapi OPENSSL=system; see Cargo.toml. Give it a CARGO_TARGET_DIR of its own.
+FEATURES ?=
+OPENSSL  ?= vendored
+CHOSEN   := $(if $(filter system,$(OPENSSL)),--no-default-features) $(if $(FEATURES),--features $(FEATURES))
+
+# make install PREFIX=/usr LIBDIR=/usr/lib64 DESTDIR=/tmp/package
+PREFIX     ?= /usr/local
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR    ?=
+
+# Bytes; `make size` fails beyond.
+LIMIT_SO := 12000000
+LIMIT_A  := 20000000
+
+.PHONY: build dist install uninstall size examples demo test kafka kafka-stop bench-quick header doc lint format clean
 
 build:
-	@cargo build --release --quiet
+	@cargo build --release --quiet $(CHOSEN)
 	@ln -sf libkafka_rs.so $(OUT)/$(SONAME)
+	@[ $(BUILT) -nt $(LIB) ] || touch $(BUILT)
 	@bindings/go/prepare $(OUT)
+
+# A choice may be another than that of what is built.
+ifneq ($(strip $(CHOSEN)),)
+.PHONY: $(BUILT)
+endif
+
+$(BUILT): $(SOURCES)
+	@$(MAKE) --no-print-directory build
+
+# What gets installed: the shared library without debug information, the static one as packaging/prelink says.
+dist: $(DIST)/libkafka_rs.so $(DIST)/libkafka_rs.a
+
+$(DIST)/libkafka_rs.so: $(BUILT)
+	@mkdir -p $(DIST)
+	@strip --strip-unneeded -o $@ $(LIB)
+
+$(DIST)/libkafka_rs.a: $(BUILT) include/kafka_rs.h packaging/prelink
+	@mkdir -p $(DIST)
+	@CC="$(CC)" packaging/prelink $(OUT)/libkafka_rs.a $@
+
+# Builds only if a source is newer than what is built, so that root needs no Rust after a user's `make dist`.
+install: dist
+	install -d "$(DESTDIR)$(LIBDIR)/pkgconfig" "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 644 include/kafka_rs.h "$(DESTDIR)$(INCLUDEDIR)"
+	install -m 644 $(DIST)/libkafka_rs.a "$(DESTDIR)$(LIBDIR)"
+	install -m 755 $(DIST)/libkafka_rs.so "$(DESTDIR)$(LIBDIR)/$(SONAME).$(VERSION)"
+	ln -sf $(SONAME).$(VERSION) "$(DESTDIR)$(LIBDIR)/$(SONAME)"
+	ln -sf $(SONAME) "$(DESTDIR)$(LIBDIR)/libkafka_rs.so"
+	packaging/pkgconfig $(VERSION) "$(PREFIX)" "$(LIBDIR)" "$(INCLUDEDIR)" $(DIST)/libkafka_rs.a \
+	    >"$(DESTDIR)$(LIBDIR)/pkgconfig/kafka_rs.pc"
+
+uninstall:
+	rm -f "$(DESTDIR)$(INCLUDEDIR)/kafka_rs.h" "$(DESTDIR)$(LIBDIR)/libkafka_rs.a" "$(DESTDIR)$(LIBDIR)/libkafka_rs.so" \
+	    "$(DESTDIR)$(LIBDIR)/$(SONAME)" "$(DESTDIR)$(LIBDIR)/$(SONAME).$(VERSION)" \
+	    "$(DESTDIR)$(LIBDIR)/pkgconfig/kafka_rs.pc"
+
+size: dist
+	@packaging/sizes $(DIST)/libkafka_rs.so $(LIMIT_SO) $(DIST)/libkafka_rs.a $(LIMIT_A)
 
 examples: build $(EXAMPLES)
 
@@ -28,7 +89,7 @@ target/c/%: bindings/c/examples/%.c include/kafka_rs.h $(LIB)
 	@mkdir -p target/c
 	@$(CC) $(CFLAGS) $(WARN) -Iinclude $< -o $@ $(LINK)
 
-$(LIB): build
+$(LIB): $(BUILT)
 
 demo: build target/c/demo
 	@target/c/demo $(MESSAGES) $(BROKERS)
@@ -49,10 +110,17 @@ bench-quick: build
 header:
 	@KRS_WRITE_HEADER=1 cargo test --release --quiet --test header
 
+# The header as pages for a browser. What lacks documentation is an error.
+doc:
+	@mkdir -p target/doc
+	@doxygen docs/Doxyfile
+	@echo target/doc/c/index.html
+
 lint:
 	cargo fmt --check
 	cargo clippy --release --all-targets --quiet -- -D warnings
 	clang-format --dry-run --Werror $(C_FILES)
+	shellcheck $(SCRIPTS)
 
 format:
 	cargo fmt

@@ -6,6 +6,12 @@ use std::path::PathBuf;
 const WRAPPED: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
 
 fn main() {
+    let chosen = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
+    // librdkafka hands the TLS context of the system's libcurl to its own OpenSSL.
+    assert!(
+        !(chosen("OIDC") && chosen("VENDORED")),
+        "feature oidc needs the system's OpenSSL, which libcurl uses: build with --no-default-features"
+    );
     // The number is that of `krs_abi_version()`.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libkafka_rs.so.1");
     for name in WRAPPED {

@@ -16,6 +16,8 @@
  *    size is refused; a krs_error without it stays unwritten.
  *  - timeout_ms is in milliseconds: 0 = do not wait, -1 = wait for ever.
  *  - Texts are UTF-8. Strings passed in end with NUL; krs_bytes passed out do not.
+ *  - After fork() the child can use no handle of the parent: every function gives KRS_ERR_FORKED.
+ *    It can open its own. Batches and configurations are memory, and stay readable.
  *  - The library prints nothing, installs no signal handler, and calls no function of the caller.
  */
 
@@ -45,6 +47,7 @@
 #define KRS_PARTITIONS_INIT                                                                        \
     { (uint32_t)sizeof(krs_partitions), 0, 0, KRS_COLUMN_NULL, 0, NULL, NULL, NULL, NULL,           \
       KRS_COLUMN_NULL }
+#define KRS_NEW_TOPIC_INIT { (uint32_t)sizeof(krs_new_topic), -1, -1, 0, NULL, NULL, 0 }
 #define KRS_STATS_INIT                                                                             \
     { (uint32_t)sizeof(krs_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define KRS_CASE_INIT { (uint32_t)sizeof(krs_case), 0, { 0 }, NULL, NULL, NULL, KRS_ALL, 0 }
@@ -126,8 +129,8 @@
 // Row kind: a broker. `partition` is its id, `key` its host, `offset` its port.
 #define KRS_EVENT_BROKER 12
 
-// Row kind: a topic and its `code`, before the `KRS_EVENT_PARTITION` rows of its
-// partitions: there `offset` is the leader's id (-1 = none), `key` holds the ids
+// Row kind: a topic and its `code`, of an admin request with a text in `value`. In
+// metadata it stands before the `KRS_EVENT_PARTITION` rows of its partitions: there `offset` is the leader's id (-1 = none), `key` holds the ids
 // of the replicas and `value` those of the replicas in sync, as `int32_t`s.
 #define KRS_EVENT_TOPIC 13
 
@@ -182,6 +185,10 @@
 
 // `krs_case.op`: receive into `batch` and `view`.
 #define KRS_CASE_RECV 2
+
+// The `krs_abi_version()` that this header belongs to. A program that finds the
+// library at run time compares the two before it calls anything else.
+#define KRS_ABI_VERSION 1
 
 // The memory that holds received rows. Made by the first receive, used again
 // by each next one, freed with `krs_batch_free()`. It may outlive its client.
@@ -458,6 +465,20 @@ typedef struct krs_case {
     uint32_t max;
 } krs_case;
 
+// A topic to be made. Start with `KRS_NEW_TOPIC_INIT`.
+typedef struct krs_new_topic {
+    uint32_t struct_size;
+    // -1 = as the brokers are configured.
+    int32_t partitions;
+    // Replicas of each partition; -1 = as the brokers are configured.
+    int32_t replication;
+    uint32_t reserved;
+    const char *name;
+    // `config_count` strings, a key and a value in turn.
+    const char *const *config;
+    size_t config_count;
+} krs_new_topic;
+
 // A mock cluster.
 typedef struct krs_mock {
     uint64_t id;
@@ -511,6 +532,9 @@ typedef struct krs_mock {
 // The message is larger than `message.max.bytes`.
 #define KRS_ERR_MSG_SIZE_TOO_LARGE 10
 
+// A topic of that name exists.
+#define KRS_ERR_TOPIC_ALREADY_EXISTS 36
+
 // The id was never a handle of this kind.
 #define KRS_ERR_HANDLE (-1000)
 
@@ -532,6 +556,10 @@ typedef struct krs_mock {
 
 // A defect in kafka_rs; the message helps to find it.
 #define KRS_ERR_INTERNAL (-1006)
+
+// The handle is from before `fork()`: only the parent process can use it. Open
+// another client in the child.
+#define KRS_ERR_FORKED (-1007)
 
 #ifdef __cplusplus
 extern "C" {
@@ -1379,6 +1407,49 @@ krs_code krs_batch_header(const krs_batch *batch,
 //
 // Threads: one at a time for one batch.
 void krs_batch_free(krs_batch *batch);
+
+/* ---- admin --------------------------------------------------------------------------------- */
+
+// Makes topics. With `validate_only` 1 it only finds out whether that would be
+// possible. Any client can do it; `timeout_ms` -1 = a minute.
+//
+// The answer is one `KRS_EVENT_TOPIC` row for each topic, with its `code` and in
+// `value` the broker's text; the call fails only as a whole. `batch` and `view`
+// may both be NULL: then the first topic's error is the call's.
+//
+// Ownership: all is copied. `topics` points to `count` structs, all of the first
+// one's `struct_size`. `*batch` is the caller's; see `krs_consumer_position()`.
+// Threads: any.
+// Errors: `KRS_ERR_TIMED_OUT`; `KRS_ERR_INVALID_ARG`.
+krs_code krs_admin_create_topics(krs_client client,
+                                 const krs_new_topic *topics,
+                                 size_t count,
+                                 uint32_t validate_only,
+                                 int32_t timeout_ms,
+                                 krs_batch **batch,
+                                 krs_batch_view *view,
+                                 krs_error *err);
+
+// Gives topics more partitions: `partitions` of each is how many it then has, and
+// its other fields count for nothing. Everything else as for
+// `krs_admin_create_topics()`.
+krs_code krs_admin_create_partitions(krs_client client,
+                                     const krs_new_topic *topics,
+                                     size_t count,
+                                     uint32_t validate_only,
+                                     int32_t timeout_ms,
+                                     krs_batch **batch,
+                                     krs_batch_view *view,
+                                     krs_error *err);
+
+// Deletes topics, `count` names. Everything else as for `krs_admin_create_topics()`.
+krs_code krs_admin_delete_topics(krs_client client,
+                                 const char *const *topics,
+                                 size_t count,
+                                 int32_t timeout_ms,
+                                 krs_batch **batch,
+                                 krs_batch_view *view,
+                                 krs_error *err);
 
 /* ---- mock ---------------------------------------------------------------------------------- */
 

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use crate::error::Code;
+use crate::fork;
 
 /// What a row is; the same numbers as `KRS_EVENT_*` in the header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -285,7 +286,9 @@ pub struct Batch {
     pub header_value: VarColumn,
     pub topics: Topics,
     pub runs: Vec<Run>,
-    pub origin: Option<Arc<dyn Origin>>,
+    origin: Option<Arc<dyn Origin>>,
+    /// In which process the rows were received.
+    epoch: u32,
     /// Set by the core when the receiver should come back soon.
     pub attention: Arc<AtomicU32>,
     pub delivery: Delivery,
@@ -433,6 +436,16 @@ impl Batch {
         self.push(&from.row(row));
     }
 
+    pub fn set_origin(&mut self, origin: Option<Arc<dyn Origin>>) {
+        self.origin = origin;
+        self.epoch = fork::epoch();
+    }
+
+    /// Whether the rows were received in the parent process, before a fork.
+    pub fn is_forked(&self) -> bool {
+        self.origin.is_some() && self.epoch != fork::epoch()
+    }
+
     /// Rows that count as delivered if nobody says otherwise.
     pub fn delivered(&self) -> usize {
         match &self.delivery {
@@ -444,7 +457,12 @@ impl Batch {
     /// Tells the origin what was delivered, then forgets all rows.
     pub fn give_back(&mut self, delivered: usize) {
         if let Some(origin) = self.origin.take() {
-            origin.give_back(self, delivered.min(self.len()));
+            if self.is_forked() {
+                // The child must not touch what is the parent's.
+                std::mem::forget(origin);
+            } else {
+                origin.give_back(self, delivered.min(self.len()));
+            }
         }
         self.clear();
     }

@@ -136,6 +136,9 @@ pub fn next_row(batch: &Batch) -> Option<usize> {
     let Delivery::OneByOne(count) = &batch.delivery else {
         return None;
     };
+    if batch.is_forked() {
+        return None;
+    }
     let fresh = batch.attention.load(Ordering::SeqCst) == 0
         && batch.received.is_some_and(|at| at.elapsed() < POLL_AGE);
     let row = count.load(Ordering::SeqCst);

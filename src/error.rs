@@ -38,6 +38,7 @@ pub mod code {
     pub const OUTCOME_UNKNOWN: Code = -1004;
     pub const SYSTEM: Code = -1005;
     pub const INTERNAL: Code = -1006;
+    pub const FORKED: Code = -1007;
 }
 
 /// Flags of an [`Error`]; the same bits as `KRS_ERROR_*` in the header.
@@ -120,6 +121,7 @@ pub fn describe_own(code: Code) -> Option<(&'static CStr, &'static CStr)> {
         ),
         code::SYSTEM => (c"SYSTEM", c"the operating system refused"),
         code::INTERNAL => (c"INTERNAL", c"a defect in kafka_rs"),
+        code::FORKED => (c"FORKED", c"opened before fork(), in the parent process"),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! Handles: numbers that stand for objects, safe to use at any time.
 //!
-//! An id holds a kind, a generation and an index. A slot's generation moves on
+//! An id holds a kind, a generation, a fork's epoch and an index. A slot's generation moves on
 //! when its object is removed, so an old id is told from a live one for ever:
 //! it gives [`code::CLOSED`](crate::error::code::CLOSED), and an id that was never issued, or one of another
 //! kind, gives [`code::HANDLE`](crate::error::code::HANDLE).
@@ -11,16 +11,24 @@ use once_cell::sync::OnceCell;
 use parking_lot::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
 
 use crate::error::{Error, Result, code};
+use crate::fork;
 
 const FIRST_PAGE: u32 = 64;
-const PAGES: usize = 25;
+const PAGES: usize = 18;
 const MAX_GENERATION: u32 = (1 << 24) - 1;
+const INDEX_BITS: u32 = 24;
+const EPOCHS: usize = 256;
 
-/// All objects of one kind. Pages are never moved or freed, so a look-up takes
-/// only the lock of its own slot.
+/// All objects of one kind. What was there before a fork is not touched after it:
+/// the child has a table of its own, in the place of its epoch.
 pub struct Table<T> {
     kind: u8,
     name: &'static str,
+    epochs: [OnceCell<Box<Slots<T>>>; EPOCHS],
+}
+
+/// Pages are never moved or freed, so a look-up takes only the lock of its own slot.
+struct Slots<T> {
     pages: [OnceCell<Box<[Slot<T>]>>; PAGES],
     spare: Mutex<Spare>,
 }
@@ -42,12 +50,20 @@ impl<T> Table<T> {
         Self {
             kind,
             name,
-            pages: [const { OnceCell::new() }; PAGES],
-            spare: Mutex::new(Spare {
-                free: Vec::new(),
-                next: 0,
-            }),
+            epochs: [const { OnceCell::new() }; EPOCHS],
         }
+    }
+
+    fn slots(&self) -> &Slots<T> {
+        self.epochs[fork::epoch() as usize % EPOCHS].get_or_init(|| {
+            Box::new(Slots {
+                pages: [const { OnceCell::new() }; PAGES],
+                spare: Mutex::new(Spare {
+                    free: Vec::new(),
+                    next: 0,
+                }),
+            })
+        })
     }
 
     pub fn insert(&self, object: Arc<T>) -> Result<u64> {
@@ -91,20 +107,27 @@ impl<T> Table<T> {
         content.generation += 1;
         // A slot whose generations are used up is retired, so no id comes twice.
         if content.generation < MAX_GENERATION {
-            self.spare.lock().free.push(id as u32);
+            self.slots().spare.lock().free.push(index_of(id));
         }
         object.ok_or_else(|| Error::fixed(code::CLOSED, "closed"))
     }
 
     fn id(&self, generation: u32, index: u32) -> u64 {
-        u64::from(self.kind) << 56 | u64::from(generation) << 32 | u64::from(index)
+        let epoch = u64::from(fork::epoch()) % EPOCHS as u64;
+        u64::from(self.kind) << 56
+            | u64::from(generation) << 32
+            | epoch << INDEX_BITS
+            | u64::from(index)
     }
 
     fn locate(&self, id: u64) -> Result<(u32, &Slot<T>)> {
         let generation = (id >> 32) as u32 & MAX_GENERATION;
-        let slot = (id >> 56 == u64::from(self.kind))
-            .then(|| self.slot(id as u32))
-            .flatten();
+        let ours = id >> 56 == u64::from(self.kind);
+        let epoch = (id >> INDEX_BITS) as usize % EPOCHS;
+        if ours && generation > 0 && epoch != fork::epoch() as usize % EPOCHS {
+            return Err(FORKED);
+        }
+        let slot = ours.then(|| self.slot(index_of(id))).flatten();
         slot.map(|slot| (generation, slot))
             .ok_or_else(|| self.unknown(id))
     }
@@ -128,7 +151,7 @@ impl<T> Table<T> {
     }
 
     fn take_index(&self) -> Result<u32> {
-        let mut spare = self.spare.lock();
+        let mut spare = self.slots().spare.lock();
         if let Some(index) = spare.free.pop() {
             return Ok(index);
         }
@@ -142,12 +165,12 @@ impl<T> Table<T> {
 
     fn slot(&self, index: u32) -> Option<&Slot<T>> {
         let (page, offset) = place(index);
-        self.pages.get(page)?.get()?.get(offset)
+        self.slots().pages.get(page)?.get()?.get(offset)
     }
 
     fn slot_or_new(&self, index: u32) -> &Slot<T> {
         let (page, offset) = place(index);
-        &self.pages[page].get_or_init(|| {
+        &self.slots().pages[page].get_or_init(|| {
             let empty = || {
                 Slot(RwLock::new(Content {
                     generation: 1,
@@ -160,6 +183,15 @@ impl<T> Table<T> {
         })[offset]
     }
 }
+
+fn index_of(id: u64) -> u32 {
+    id as u32 & ((1 << INDEX_BITS) - 1)
+}
+
+const FORKED: Error = Error::fixed(
+    code::FORKED,
+    "this was opened before fork(), in the parent process: open another one in the child",
+);
 
 /// Page `p` holds `FIRST_PAGE << p` slots.
 fn place(index: u32) -> (usize, usize) {
@@ -206,7 +238,7 @@ mod tests {
         let old = table.insert(Arc::new(1)).unwrap();
         table.remove(old).unwrap();
         let new = table.insert(Arc::new(2)).unwrap();
-        assert_eq!(old as u32, new as u32, "the slot is used again");
+        assert_eq!(index_of(old), index_of(new), "the slot is used again");
         assert_eq!(table.get(old).unwrap_err().code, code::CLOSED);
         assert_eq!(*table.get(new).unwrap(), 2);
     }
@@ -230,8 +262,8 @@ mod tests {
         let first = table.insert(Arc::new(0)).unwrap();
         let (_, slot) = table.locate(first).unwrap();
         slot.0.write().generation = MAX_GENERATION - 1;
-        let id = table.id(MAX_GENERATION - 1, first as u32);
+        let id = table.id(MAX_GENERATION - 1, index_of(first));
         table.remove(id).unwrap();
-        assert_ne!(table.insert(Arc::new(1)).unwrap() as u32, id as u32);
+        assert_ne!(index_of(table.insert(Arc::new(1)).unwrap()), index_of(id));
     }
 }

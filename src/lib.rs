@@ -30,6 +30,7 @@ mod client;
 mod conf;
 mod consumer;
 mod error;
+mod fork;
 mod handle;
 mod headers;
 mod mock;

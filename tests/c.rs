@@ -25,8 +25,23 @@ impl Program {
     }
 
     fn run(&self, promise: &str) {
+        self.run_on(
+            promise,
+            std::iter::once("mock".to_owned()).chain(common::kafka()),
+        );
+    }
+
+    /// Where the mock cluster does not do what Kafka does.
+    fn run_on_kafka(&self, promise: &str) {
+        if common::kafka().is_none() {
+            println!("{promise}: passed over, for it needs a real Kafka");
+        }
+        self.run_on(promise, common::kafka());
+    }
+
+    fn run_on(&self, promise: &str, clusters: impl IntoIterator<Item = String>) {
         let program = self.built.get_or_init(|| common::compile(self.source));
-        for cluster in std::iter::once("mock".to_owned()).chain(common::kafka()) {
+        for cluster in clusters {
             let output = common::must_succeed_within(program, &[promise, &cluster], LIMIT);
             let name = if cluster == "mock" { "mock" } else { "kafka" };
             let said = String::from_utf8_lossy(&output.stdout);
@@ -40,8 +55,9 @@ impl Program {
     }
 }
 
+/// What stands after a semicolon needs a real Kafka.
 macro_rules! promises {
-    ($($program:ident { $($promise:ident,)* })*) => {$(
+    ($($program:ident { $($promise:ident,)* $(; $($on_kafka:ident,)*)? })*) => {$(
         mod $program {
             static PROGRAM: super::Program =
                 super::Program::new(concat!("tests/c/", stringify!($program), ".c"));
@@ -51,6 +67,12 @@ macro_rules! promises {
                     PROGRAM.run(stringify!($promise));
                 }
             )*
+            $($(
+                #[test]
+                fn $on_kafka() {
+                    PROGRAM.run_on_kafka(stringify!($on_kafka));
+                }
+            )*)?
         }
     )*};
 }
@@ -85,6 +107,41 @@ promises! {
         a_clean_close_commits_what_was_delivered,
         waiting_on_the_descriptor_is_enough,
         a_group_shares_its_topic,
+    }
+    positions {
+        a_thousand_assignments_of_one_partition_each_give_rows,
+        a_seek_is_exact_also_right_after_an_assignment,
+        a_refused_seek_leaves_the_partition_alive,
+        a_paused_partition_is_silent_and_loses_nothing,
+        no_stale_row_after_a_seek_or_assignment_of_another_thread,
+        position_and_committed_speak_of_what_was_delivered,
+        a_commit_takes_nothing_of_a_batch_that_is_out,
+        stored_offsets_are_the_applications_if_it_wants,
+        the_cluster_answers,
+        ;
+        topics_are_made_enlarged_and_deleted,
+        a_log_that_is_made_anew_is_read_from_its_beginning,
+    }
+    rebalance {
+        an_application_may_start_where_it_wants,
+        an_unknown_topic_does_not_flood,
+        ;
+        no_stale_row_across_eager_rebalances,
+        no_stale_row_across_cooperative_rebalances,
+        no_stale_row_across_rebalances_by_the_broker,
+        a_revoke_comes_within_one_row,
+        idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it,
+    }
+    txn {
+        ;
+        a_drained_transactional_topic_shows_no_lag,
+        an_aborted_transaction_is_never_seen,
+        errors_tell_what_to_do,
+        read_transform_write_is_exact_across_kills,
+        a_kill_skips_nothing_undelivered,
+    }
+    fork {
+        a_child_is_told_and_can_begin_anew,
     }
     misuse {
         null_is_an_error_that_names_the_argument,

@@ -6,7 +6,7 @@ use std::path::Path;
 /// Sections of the header, in order: each has its file in `src/ffi`.
 const SECTIONS: &[&str] = &[
     "library", "error", "conf", "client", "cluster", "producer", "txn", "consumer", "chan",
-    "batch", "mock",
+    "batch", "admin", "mock",
 ];
 
 #[test]

@@ -217,7 +217,7 @@ impl Queue {
     }
 
     fn lend(&self, inner: &mut Inner, out: &mut Batch) {
-        out.origin = self.this.upgrade().map(|this| this as Arc<dyn Origin>);
+        out.set_origin(self.this.upgrade().map(|this| this as Arc<dyn Origin>));
         inner.lent += 1;
     }
 

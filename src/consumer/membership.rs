@@ -118,12 +118,10 @@ impl Consumer {
         let how = match (rebalance.assigned, native.client.is_cooperative()) {
             (true, true) => Assign::Add,
             (false, true) => Assign::Remove,
-            (_, false) => Assign::Replace,
+            (true, false) => Assign::Replace,
+            (false, false) => Assign::Clear,
         };
-        let list = match how {
-            Assign::Replace if !rebalance.assigned => &[],
-            _ => &rebalance.partitions[..],
-        };
+        let list = &rebalance.partitions;
         if let Err(error) = self.change(native, state, how, list, rebalance.lost) {
             push_error(&mut state.events, error.code, 0, &error.message);
         }
@@ -134,6 +132,11 @@ impl Consumer {
         let native = self.native()?;
         let mut state = self.state.lock();
         let lost = state.rebalance.as_ref().is_some_and(|r| r.lost);
+        let asked = state.rebalance.as_ref().is_some_and(|r| r.assigned);
+        let how = match how {
+            Assign::Replace if list.is_empty() && !asked => Assign::Clear,
+            how => how,
+        };
         self.change(&native, &mut state, how, list, lost)?;
         state.rebalance = None;
         drop(state);
@@ -151,7 +154,7 @@ impl Consumer {
         lost: bool,
     ) -> Result<()> {
         let goes = |topic: &str, number: i32| match how {
-            Assign::Replace => true,
+            Assign::Replace | Assign::Clear => true,
             Assign::Add => false,
             Assign::Remove => list
                 .iter()
@@ -176,7 +179,7 @@ impl Consumer {
                 .seeks
                 .retain(|s| s.topic != *topic || s.partition != *number);
         }
-        if how != Assign::Remove {
+        if matches!(how, Assign::Replace | Assign::Add) {
             for partition in list {
                 let TopicPartition {
                     topic,

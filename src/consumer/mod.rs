@@ -263,7 +263,7 @@ impl Consumer {
         state.sequence += 1;
         out.sequence = state.sequence;
         out.attention = Arc::clone(&self.attention);
-        out.origin = self.this.upgrade().map(|this| this as Arc<dyn Origin>);
+        out.set_origin(self.this.upgrade().map(|this| this as Arc<dyn Origin>));
         let mut lease = Lease::of(out, state.sequence);
         if let Some(rebalance) = &state.rebalance {
             let last = out.kind.iter().rposition(|kind| is_rebalance(*kind));

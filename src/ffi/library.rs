@@ -4,6 +4,10 @@ use std::ffi::c_char;
 
 use crate::rd;
 
+/// The `krs_abi_version()` that this header belongs to. A program that finds the
+/// library at run time compares the two before it calls anything else.
+pub const KRS_ABI_VERSION: u32 = 1;
+
 /// Version of this library, such as `0.1.0`. A static string.
 ///
 /// Threads: any.
@@ -18,7 +22,7 @@ pub extern "C" fn krs_version() -> *const c_char {
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn krs_abi_version() -> u32 {
-    1
+    KRS_ABI_VERSION
 }
 
 /// Version of the librdkafka inside, such as `2.12.1`. A static string.

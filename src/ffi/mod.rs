@@ -24,6 +24,8 @@ pub mod chan;
 
 pub mod batch;
 
+pub mod admin;
+
 pub mod mock;
 
 mod decode;
@@ -37,15 +39,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use once_cell::sync::Lazy;
 
 use crate::error::{Error, Result, code};
+use crate::fork;
 use types::{krs_code, krs_error};
 
 thread_local! {
     static INSIDE: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What is done before the first call.
+///
 /// A defect of ours must not print into the caller's terminal: the panic's
-/// message goes into the caller's `krs_error`.
-static QUIET: Lazy<()> = Lazy::new(|| {
+/// message goes into the caller's `krs_error`. And a fork is to be noticed.
+static READY: Lazy<()> = Lazy::new(|| {
+    // SAFETY: the handler only adds to an atomic number. Without memory for it
+    // forks go unnoticed, and there is nothing else to be done.
+    unsafe { libc::pthread_atfork(None, None, Some(fork::in_child)) };
     let outer = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |info| {
         if !INSIDE.get() {
@@ -57,7 +65,7 @@ static QUIET: Lazy<()> = Lazy::new(|| {
 /// Runs the body of an extern function: its error, or a panic in it, becomes a
 /// code and fills the caller's `err`.
 fn guard(err: *mut krs_error, body: impl FnOnce() -> Result<()>) -> krs_code {
-    Lazy::force(&QUIET);
+    Lazy::force(&READY);
     let outer = INSIDE.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(body));
     INSIDE.set(outer);

@@ -39,6 +39,8 @@ pub const KRS_ERR_PURGE_INFLIGHT: krs_code = -151;
 pub const KRS_ERR_FATAL: krs_code = -150;
 /// The message is larger than `message.max.bytes`.
 pub const KRS_ERR_MSG_SIZE_TOO_LARGE: krs_code = 10;
+/// A topic of that name exists.
+pub const KRS_ERR_TOPIC_ALREADY_EXISTS: krs_code = 36;
 
 /// The id was never a handle of this kind.
 pub const KRS_ERR_HANDLE: krs_code = -1000;
@@ -55,6 +57,9 @@ pub const KRS_ERR_OUTCOME_UNKNOWN: krs_code = -1004;
 pub const KRS_ERR_SYSTEM: krs_code = -1005;
 /// A defect in kafka_rs; the message helps to find it.
 pub const KRS_ERR_INTERNAL: krs_code = -1006;
+/// The handle is from before `fork()`: only the parent process can use it. Open
+/// another client in the child.
+pub const KRS_ERR_FORKED: krs_code = -1007;
 
 /// `krs_error.flags`: the client can't go on.
 pub const KRS_ERROR_FATAL: u32 = 1;
@@ -114,8 +119,8 @@ pub const KRS_EVENT_REVOKE: u8 = 10;
 pub const KRS_EVENT_TOKEN_REFRESH: u8 = 11;
 /// Row kind: a broker. `partition` is its id, `key` its host, `offset` its port.
 pub const KRS_EVENT_BROKER: u8 = 12;
-/// Row kind: a topic and its `code`, before the `KRS_EVENT_PARTITION` rows of its
-/// partitions: there `offset` is the leader's id (-1 = none), `key` holds the ids
+/// Row kind: a topic and its `code`, of an admin request with a text in `value`. In
+/// metadata it stands before the `KRS_EVENT_PARTITION` rows of its partitions: there `offset` is the leader's id (-1 = none), `key` holds the ids
 /// of the replicas and `value` those of the replicas in sync, as `int32_t`s.
 pub const KRS_EVENT_TOPIC: u8 = 13;
 
@@ -302,6 +307,22 @@ pub struct krs_partitions {
     pub leader_epoch: *const i32,
     /// What is kept with a committed offset; `offsets` NULL = none.
     pub metadata: krs_column,
+}
+
+/// A topic to be made. Start with `KRS_NEW_TOPIC_INIT`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct krs_new_topic {
+    pub struct_size: u32,
+    /// -1 = as the brokers are configured.
+    pub partitions: i32,
+    /// Replicas of each partition; -1 = as the brokers are configured.
+    pub replication: i32,
+    pub reserved: u32,
+    pub name: *const c_char,
+    /// `config_count` strings, a key and a value in turn.
+    pub config: *const *const c_char,
+    pub config_count: usize,
 }
 
 /// What a client counts. Start with `KRS_STATS_INIT`.

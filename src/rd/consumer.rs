@@ -19,6 +19,8 @@ pub enum Assign {
     Replace,
     Add,
     Remove,
+    /// All that is assigned goes.
+    Clear,
 }
 
 impl Client {
@@ -111,12 +113,12 @@ impl Client {
         rows: &Queue,
     ) -> Result<()> {
         let list = List::of(partitions)?;
-        if had && how == Assign::Replace {
+        if how == Assign::Clear || (had && how == Assign::Replace) {
             // SAFETY: the client is alive; NULL takes all away.
             check(unsafe { raw::rd_kafka_assign(self.as_ptr(), ptr::null()) })?;
             self.round_trip();
         }
-        if how != Assign::Remove {
+        if matches!(how, Assign::Replace | Assign::Add) {
             for partition in partitions {
                 self.forward(&partition.topic, partition.partition, rows)?;
             }
@@ -124,10 +126,9 @@ impl Client {
         // SAFETY: the client and the list are alive; the list is copied.
         unsafe {
             match how {
-                Assign::Replace if list.is_empty() && had => {}
-                Assign::Replace if list.is_empty() => {
-                    check(raw::rd_kafka_assign(self.as_ptr(), ptr::null()))?;
-                }
+                Assign::Clear => {}
+                // Also an empty list: the group may have nothing for a member, and
+                // waits for ever for one that answers with NULL.
                 Assign::Replace => check(raw::rd_kafka_assign(self.as_ptr(), list.as_ptr()))?,
                 Assign::Add => {
                     error_result(sys::rd_kafka_incremental_assign(

@@ -5,6 +5,7 @@ use std::ptr::NonNull;
 
 use rdkafka_sys as sys;
 
+use super::admin::{TopicResult, topic_results};
 use super::{List, Message, lossy, raw};
 use crate::error::Code;
 use crate::partition::TopicPartition;
@@ -74,6 +75,12 @@ impl Event {
     pub fn config(&self) -> Cow<'_, str> {
         // SAFETY: NULL, or NUL-terminated and as long alive as the event.
         unsafe { lossy(sys::rd_kafka_event_config_string(self.as_ptr())) }
+    }
+
+    /// What came of a request about topics.
+    pub fn topic_results(&self) -> Vec<TopicResult> {
+        // SAFETY: the event is alive.
+        unsafe { topic_results(self.as_ptr()) }
     }
 
     /// The messages or reports, each once: a second call goes on where the

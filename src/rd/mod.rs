@@ -1,6 +1,7 @@
 //! Rim 2: the only place that names librdkafka. Everything public here is safe:
 //! an owner frees its object once, and a borrowed view can't outlive it.
 
+pub mod admin;
 mod client;
 pub mod cluster;
 mod conf;

@@ -4,8 +4,9 @@
  * followed.
  */
 #include "../config.h"
-/* Irrelevant to a message's layout, and OpenSSL's headers need not be found. */
+/* Irrelevant to a message's layout, and the headers of OpenSSL and zlib need not be found. */
 #undef WITH_SSL
+#undef WITH_ZLIB
 
 #include "rdkafka_int.h"
 

@@ -54,6 +54,7 @@ unsafe extern "C" {
         metadata: *mut *const sys::rd_kafka_metadata,
         timeout_ms: i32,
     ) -> i32;
+    pub fn rd_kafka_topic_result_error(result: *const sys::rd_kafka_topic_result_t) -> i32;
     pub fn rd_kafka_mock_topic_create(
         cluster: *mut sys::rd_kafka_mock_cluster_t,
         topic: *const c_char,

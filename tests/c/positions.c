@@ -331,6 +331,71 @@ static void the_cluster_answers(void) {
     close_client(consumer);
 }
 
+static void create_topic(krs_client client, const char *name) {
+    krs_new_topic topic = KRS_NEW_TOPIC_INIT;
+    krs_code code;
+    topic.name = name;
+    topic.partitions = 1;
+    do { /* A topic that is being deleted still exists for a moment. */
+        code = krs_admin_create_topics(client, &topic, 1, 0, PATIENCE_MS, NULL, NULL, &err);
+        work_for(1000);
+    } while (code == KRS_ERR_TOPIC_ALREADY_EXISTS);
+    CHECK(code == KRS_OK, "%s", err.message);
+}
+
+static void topics_are_made_enlarged_and_deleted(void) {
+    const char *name = fresh_name("admin"), *names[2] = {name, "no such topic"};
+    krs_client client = open_client(KRS_PRODUCER, (char *)NULL);
+    krs_new_topic topics[2] = {KRS_NEW_TOPIC_INIT, KRS_NEW_TOPIC_INIT};
+    const char *config[] = {"cleanup.policy", "compact"};
+    krs_batch *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    topics[0].name = name;
+    topics[0].partitions = 2;
+    topics[0].config = config;
+    topics[0].config_count = 2;
+    topics[1].name = "not a good name!";
+    OK(krs_admin_create_topics(client, topics, 2, 1, PATIENCE_MS, &answer, &view, &err));
+    OK(krs_admin_create_topics(client, topics, 2, 0, PATIENCE_MS, &answer, &view, &err));
+    CHECK(view.count == 2 && view.kind[0] == KRS_EVENT_TOPIC, "%u rows", view.count);
+    CHECK(view.code[0] == KRS_OK && view.code[1] != KRS_OK, "%d, %d", view.code[0], view.code[1]);
+    EXPECT(KRS_ERR_TOPIC_ALREADY_EXISTS,
+           krs_admin_create_topics(client, topics, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+    CHECK(strstr(err.message, name) != NULL, "%s", err.message);
+    topics[0].partitions = 5;
+    OK(krs_admin_create_partitions(client, topics, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+    OK(krs_admin_delete_topics(client, names, 2, PATIENCE_MS, &answer, &view, &err));
+    CHECK(view.code[0] == KRS_OK && view.code[1] != KRS_OK, "%d, %d", view.code[0], view.code[1]);
+    EXPECT(KRS_ERR_ARGUMENT, krs_admin_delete_topics(client, names, 0, 0, NULL, NULL, &err));
+    krs_batch_free(answer);
+    close_client(client);
+}
+
+/* Under a consumer that goes on, its topic is deleted and made again, with fewer messages. */
+static void a_log_that_is_made_anew_is_read_from_its_beginning(void) {
+    const char *topic = fresh_name("anew");
+    krs_client admin = open_client(KRS_PRODUCER, (char *)NULL);
+    krs_client consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, fresh_name("group"),
+                                      "topic.metadata.refresh.interval.ms", "100", (char *)NULL);
+    krs_batch *batch = NULL;
+    partitions_t list;
+    create_topic(admin, topic);
+    send_values(topic, 0, 0, 100);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    for (int64_t i = 0; i < 100; i++) {
+        CHECK(next_offset(consumer, &batch) == i, "at %" PRId64, i);
+    }
+    OK(krs_admin_delete_topics(admin, &topic, 1, PATIENCE_MS, NULL, NULL, &err));
+    create_topic(admin, topic);
+    send_values(topic, 0, 0, 10);
+    for (int64_t i = 0; i < 10; i++) {
+        CHECK(next_offset(consumer, &batch) == i, "at %" PRId64 " of the new log", i);
+    }
+    krs_batch_free(batch);
+    close_client(consumer);
+    close_client(admin);
+}
+
 TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
       TEST(a_seek_is_exact_also_right_after_an_assignment),
       TEST(a_refused_seek_leaves_the_partition_alive),
@@ -338,4 +403,6 @@ TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
       TEST(no_stale_row_after_a_seek_or_assignment_of_another_thread),
       TEST(position_and_committed_speak_of_what_was_delivered),
       TEST(a_commit_takes_nothing_of_a_batch_that_is_out),
-      TEST(stored_offsets_are_the_applications_if_it_wants), TEST(the_cluster_answers))
+      TEST(stored_offsets_are_the_applications_if_it_wants), TEST(the_cluster_answers),
+      TEST(topics_are_made_enlarged_and_deleted),
+      TEST(a_log_that_is_made_anew_is_read_from_its_beginning))

@@ -75,7 +75,6 @@ static void answer(krs_client consumer, const krs_row *row, int32_t *list, size_
     *count = 0;
 }
 
-static volatile int64_t maxof[64];
 static void *run_member(void *arg) {
     member_t *member = arg;
     group_t *group = member->group;
@@ -95,7 +94,6 @@ static void *run_member(void *arg) {
         CHECK(code == KRS_OK, "%s", err.message);
         if (row.kind == KRS_EVENT_ASSIGN || row.kind == KRS_EVENT_REVOKE) {
             bool assign = row.kind == KRS_EVENT_ASSIGN;
-            fprintf(stderr, "%.3f m%d %s p%d ours %d flags %d\n", seconds(), (int)(member->thread % 9973), assign?"ASSIGN":"REVOKE", row.partition, count==0?!ours:ours, row.flags);
             if (row.partition >= 0) {
                 CHECK(owned[row.partition] != assign, "%d %s twice", row.partition,
                       assign ? "given" : "taken");
@@ -114,26 +112,16 @@ static void *run_member(void *arg) {
             } else {
                 count = row.flags & KRS_ROW_MORE ? 1 : 0;
             }
-        } else if (row.kind == KRS_EVENT_COMMIT) {
-            if (row.code || row.offset >= 0) fprintf(stderr, "%.3f m%d commit p%d %d %s\n", seconds(), (int)(member->thread % 9973), row.partition, (int)row.offset, krs_error_name(row.code));
-        } else if (row.kind == KRS_EVENT_ERROR) {
-            fprintf(stderr, "%.3f m%d error p%d %.*s\n", seconds(), (int)(member->thread % 9973), row.partition, (int)row.value.len, row.value.data);
         } else if (row.kind == KRS_EVENT_MESSAGE) {
             CHECK(owned[row.partition], "a row of %d, which was revoked", row.partition);
             CHECK(next[row.partition] < 0 || row.offset == next[row.partition],
                   "%" PRId64 " instead of %" PRId64, row.offset, next[row.partition]);
-            if (next[row.partition] < 0) {
-                fprintf(stderr, "%.3f m%d p%d starts at %d, max %d\n", seconds(), (int)(member->thread % 9973), row.partition, (int)row.offset, (int)maxof[row.partition]);
-            }
-            if (row.offset > maxof[row.partition]) maxof[row.partition] = row.offset;
             next[row.partition] = row.offset + 1;
             take(group, number_of(row.value));
         }
     }
-    fprintf(stderr, "%.3f m%d closing\n", seconds(), (int)(member->thread % 9973));
     krs_batch_free(batch);
     close_client(consumer);
-    fprintf(stderr, "%.3f m%d closed\n", seconds(), (int)(member->thread % 9973));
     return NULL;
 }
 
@@ -374,6 +362,7 @@ static void *wait_idle(void *arg) {
     int fd = -1;
     OK(krs_chan_fd(events, &fd, &err));
     one.op = KRS_CASE_RECV;
+    one.max = KRS_ALL;
     one.chan = events;
     one.batch = &batch;
     one.view = &view;

@@ -7,6 +7,7 @@ pub mod cluster;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 pub fn root() -> &'static Path {
@@ -35,7 +36,9 @@ pub fn compile(source: &str) -> PathBuf {
     let program = root().join("target/c").join(stem);
     std::fs::create_dir_all(root().join("target/c")).expect("target can be written");
     // Made beside and moved, for other tests may be running the program.
-    let fresh = program.with_extension(format!("{}", std::process::id()));
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let fresh = program.with_extension(format!("{}-{count}", std::process::id()));
     let mut command = compiler("CC", "cc", "c99");
     command.arg(&source).arg("-o").arg(&fresh).arg("-pthread");
     link(&mut command);
@@ -63,19 +66,32 @@ pub fn compiler(variable: &str, default: &str, standard: &str) -> Command {
     command
 }
 
-/// Links with the shared library, found again at run time by its SONAME.
-fn link(command: &mut Command) {
+/// [`library_dir`], with the library under its SONAME too, by which it is found
+/// at run time.
+pub fn library_dir_with_soname() -> PathBuf {
     let dir = library_dir();
     let soname = dir.join("libkafka_rs.so.1");
     if !soname.exists() {
         // Two tests may try at once; either link is right.
         let _ = std::os::unix::fs::symlink("libkafka_rs.so", &soname);
     }
+    dir
+}
+
+/// Links with the shared library.
+fn link(command: &mut Command) {
+    let dir = library_dir_with_soname();
     command
         .arg("-L")
         .arg(&dir)
         .arg("-lkafka_rs")
-        .arg(format!("-Wl,-rpath,{}", dir.display()));
+        .arg(rpath(&dir));
+}
+
+/// Has a program look in `dir` first: cargo sets `LD_LIBRARY_PATH`, to where an
+/// older library may be, and a program's new-style path comes only after that.
+pub fn rpath(dir: &Path) -> String {
+    format!("-Wl,--disable-new-dtags,-rpath,{}", dir.display())
 }
 
 pub fn must_succeed(command: &mut Command) -> Output {

@@ -1,0 +1,269 @@
+//! Topics made, deleted and given more partitions.
+
+use std::ffi::CString;
+use std::ptr::{self, NonNull};
+
+use rdkafka_sys as sys;
+
+use super::{Client, Queue, c_string, check, error_of, lossy, raw};
+use crate::error::{Code, Error, Result, code};
+
+/// A topic to be made, or one that is to have so many partitions.
+pub struct NewTopic<'a> {
+    pub name: &'a str,
+    /// −1 = as the brokers are configured.
+    pub partitions: i32,
+    pub replication: i32,
+    pub config: Vec<(&'a str, &'a str)>,
+}
+
+/// What came of it for one topic.
+pub struct TopicResult {
+    pub name: String,
+    pub code: Code,
+    pub text: String,
+}
+
+/// How a request is made.
+#[derive(Clone, Copy)]
+pub struct Request {
+    pub timeout_ms: i32,
+    /// Only finds out whether it would be possible.
+    pub validate_only: bool,
+}
+
+/// Owns a `rd_kafka_AdminOptions_t`.
+struct Options(*mut sys::rd_kafka_AdminOptions_t);
+
+impl Drop for Options {
+    fn drop(&mut self) {
+        // SAFETY: owned, and not used after this.
+        unsafe { sys::rd_kafka_AdminOptions_destroy(self.0) }
+    }
+}
+
+/// Owns objects of librdkafka that one function frees.
+struct Owned<T>(Vec<*mut T>, unsafe extern "C" fn(*mut T));
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        for one in &self.0 {
+            // SAFETY: owned, made for this function, and not used after this.
+            unsafe { (self.1)(*one) };
+        }
+    }
+}
+
+impl Client {
+    pub fn create_topics(
+        &self,
+        topics: &[NewTopic<'_>],
+        request: Request,
+    ) -> Result<Vec<TopicResult>> {
+        let mut new = Owned(Vec::new(), sys::rd_kafka_NewTopic_destroy);
+        for topic in topics {
+            new.0.push(new_topic(topic)?);
+        }
+        let options = self.options(
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS,
+            request,
+        )?;
+        self.answer(request, |queue| {
+            // SAFETY: all are alive during the call, which copies the topics.
+            unsafe {
+                sys::rd_kafka_CreateTopics(
+                    self.as_ptr(),
+                    new.0.as_mut_ptr(),
+                    new.0.len(),
+                    options.0,
+                    queue.as_ptr(),
+                );
+            }
+        })
+    }
+
+    pub fn create_partitions(
+        &self,
+        topics: &[NewTopic<'_>],
+        request: Request,
+    ) -> Result<Vec<TopicResult>> {
+        let mut new = Owned(Vec::new(), sys::rd_kafka_NewPartitions_destroy);
+        for topic in topics {
+            new.0.push(new_partitions(topic)?);
+        }
+        let options = self.options(
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATEPARTITIONS,
+            request,
+        )?;
+        self.answer(request, |queue| {
+            // SAFETY: as for `create_topics`.
+            unsafe {
+                sys::rd_kafka_CreatePartitions(
+                    self.as_ptr(),
+                    new.0.as_mut_ptr(),
+                    new.0.len(),
+                    options.0,
+                    queue.as_ptr(),
+                );
+            }
+        })
+    }
+
+    pub fn delete_topics(&self, names: &[&str], request: Request) -> Result<Vec<TopicResult>> {
+        let mut gone = Owned(Vec::new(), sys::rd_kafka_DeleteTopic_destroy);
+        for name in names {
+            let name = c_string("topic", name)?;
+            // SAFETY: the name is copied.
+            gone.0
+                .push(unsafe { sys::rd_kafka_DeleteTopic_new(name.as_ptr()) });
+        }
+        let options = self.options(
+            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETETOPICS,
+            request,
+        )?;
+        self.answer(request, |queue| {
+            // SAFETY: as for `create_topics`.
+            unsafe {
+                sys::rd_kafka_DeleteTopics(
+                    self.as_ptr(),
+                    gone.0.as_mut_ptr(),
+                    gone.0.len(),
+                    options.0,
+                    queue.as_ptr(),
+                );
+            }
+        })
+    }
+
+    fn options(&self, operation: sys::rd_kafka_admin_op_t, request: Request) -> Result<Options> {
+        let mut text = [0; 512];
+        // SAFETY: the options are ours; the buffer has the size given.
+        unsafe {
+            let options = Options(sys::rd_kafka_AdminOptions_new(self.as_ptr(), operation));
+            let timeout = request.timeout_ms;
+            let mut set = sys::rd_kafka_AdminOptions_set_request_timeout(
+                options.0,
+                timeout,
+                text.as_mut_ptr(),
+                text.len(),
+            ) as i32;
+            if set == code::OK {
+                set = sys::rd_kafka_AdminOptions_set_operation_timeout(
+                    options.0,
+                    timeout,
+                    text.as_mut_ptr(),
+                    text.len(),
+                ) as i32;
+            }
+            if set == code::OK && request.validate_only {
+                set = sys::rd_kafka_AdminOptions_set_validate_only(
+                    options.0,
+                    1,
+                    text.as_mut_ptr(),
+                    text.len(),
+                ) as i32;
+            }
+            if set != code::OK {
+                return Err(Error::new(set, lossy(text.as_ptr()).into_owned()));
+            }
+            Ok(options)
+        }
+    }
+
+    /// Makes a request whose answer comes to a queue, and waits for it.
+    fn answer(&self, request: Request, ask: impl FnOnce(&Queue)) -> Result<Vec<TopicResult>> {
+        let queue = self
+            .new_queue()
+            .ok_or_else(|| Error::fixed(code::SYSTEM, "no queue for the answer"))?;
+        ask(&queue);
+        // librdkafka answers by the request's own timeout; a second is for its threads.
+        let event = queue
+            .poll(request.timeout_ms.saturating_add(1000))
+            .ok_or_else(Error::timed_out)?;
+        check(event.code())
+            .map_err(|error| Error::new(error.code, event.error_text().into_owned()))?;
+        Ok(event.topic_results())
+    }
+}
+
+fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {
+    let name = c_string("topic", topic.name)?;
+    let config = topic
+        .config
+        .iter()
+        .map(|(key, value)| Ok((c_string("config", key)?, c_string("config", value)?)))
+        .collect::<Result<Vec<(CString, CString)>>>()?;
+    let mut text = [0; 512];
+    // SAFETY: the strings are copied; the buffer has the size given. Until it is
+    // returned the topic is ours.
+    unsafe {
+        let new = sys::rd_kafka_NewTopic_new(
+            name.as_ptr(),
+            topic.partitions,
+            topic.replication,
+            text.as_mut_ptr(),
+            text.len(),
+        );
+        let new = NonNull::new(new)
+            .ok_or_else(|| Error::new(code::INVALID_ARG, lossy(text.as_ptr()).into_owned()))?
+            .as_ptr();
+        for (key, value) in config {
+            let set = sys::rd_kafka_NewTopic_set_config(new, key.as_ptr(), value.as_ptr()) as i32;
+            if set != code::OK {
+                sys::rd_kafka_NewTopic_destroy(new);
+                return Err(error_of(set));
+            }
+        }
+        Ok(new)
+    }
+}
+
+fn new_partitions(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewPartitions_t> {
+    let name = c_string("topic", topic.name)?;
+    let total = usize::try_from(topic.partitions).unwrap_or_default();
+    let mut text = [0; 512];
+    // SAFETY: the name is copied; the buffer has the size given.
+    unsafe {
+        let new =
+            sys::rd_kafka_NewPartitions_new(name.as_ptr(), total, text.as_mut_ptr(), text.len());
+        if new.is_null() {
+            return Err(Error::new(
+                code::INVALID_ARG,
+                lossy(text.as_ptr()).into_owned(),
+            ));
+        }
+        Ok(new)
+    }
+}
+
+/// # Safety
+/// `event` must be live.
+pub(super) unsafe fn topic_results(event: *mut sys::rd_kafka_event_t) -> Vec<TopicResult> {
+    let mut count = 0;
+    // SAFETY: each result is NULL or as long alive as the event, and so are the
+    // topics, `count` of them, which are copied. Codes are read as integers.
+    unsafe {
+        let created = sys::rd_kafka_event_CreateTopics_result(event);
+        let deleted = sys::rd_kafka_event_DeleteTopics_result(event);
+        let grown = sys::rd_kafka_event_CreatePartitions_result(event);
+        let topics = if !created.is_null() {
+            sys::rd_kafka_CreateTopics_result_topics(created, &mut count)
+        } else if !deleted.is_null() {
+            sys::rd_kafka_DeleteTopics_result_topics(deleted, &mut count)
+        } else if !grown.is_null() {
+            sys::rd_kafka_CreatePartitions_result_topics(grown, &mut count)
+        } else {
+            ptr::null_mut()
+        };
+        (0..count)
+            .map(|index| {
+                let topic = *topics.add(index);
+                TopicResult {
+                    name: lossy(sys::rd_kafka_topic_result_name(topic)).into_owned(),
+                    code: raw::rd_kafka_topic_result_error(topic),
+                    text: lossy(sys::rd_kafka_topic_result_error_string(topic)).into_owned(),
+                }
+            })
+            .collect()
+    }
+}

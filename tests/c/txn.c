@@ -1,0 +1,333 @@
+/* Promises on transactions, and on what a killed program left. */
+#include "flow.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+static krs_client transactional(const char *id) {
+    krs_client producer = open_client(KRS_PRODUCER, "transactional.id", id,
+                                      "transaction.timeout.ms", "10000", (char *)NULL);
+    OK(krs_txn_init(producer, PATIENCE_MS, &err));
+    return producer;
+}
+
+static krs_client reader(const char *group, const char *topic, const char *level) {
+    krs_client consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, "isolation.level",
+                                      level, "enable.auto.commit", "false", (char *)NULL);
+    OK(krs_consumer_subscribe(consumer, &topic, 1, &err));
+    return consumer;
+}
+
+static void send_number(krs_client producer, krs_topic topic, int32_t partition, int number) {
+    krs_message message = KRS_MESSAGE_INIT;
+    char value[32];
+    snprintf(value, sizeof value, "%d", number);
+    message.topic = topic;
+    message.partition = partition;
+    message.value = bytes(value);
+    OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
+}
+
+static void a_drained_transactional_topic_shows_no_lag(void) {
+    const char *name = fresh_name("lag"), *group = fresh_name("group");
+    krs_client producer = transactional(fresh_name("id")), consumer;
+    krs_topic topic = topic_of(producer, name);
+    krs_batch *batch = NULL, *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    krs_row row = KRS_ROW_INIT;
+    partitions_t list;
+    int64_t low, high;
+    for (int i = 0; i < 10; i++) {
+        OK(krs_txn_begin(producer, &err));
+        for (int j = 0; j < 10; j++) {
+            send_number(producer, topic, 0, 10 * i + j);
+        }
+        OK(krs_txn_commit(producer, PATIENCE_MS, &err));
+    }
+    OK(krs_txn_begin(producer, &err)); /* At the end one that is taken back. */
+    send_number(producer, topic, 0, 1000);
+    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+    OK(krs_txn_abort(producer, PATIENCE_MS, &err));
+    consumer = reader(group, name, "read_committed");
+    expect_messages(consumer, &batch, 0, 100);
+    do {
+        poll_kind(consumer, &batch, &row, KRS_EVENT_PARTITION_EOF);
+    } while (row.partition != 0);
+    OK(krs_consumer_commit(consumer, PATIENCE_MS, 0, NULL, NULL, &err));
+    OK(krs_cluster_watermarks(consumer, name, 0, PATIENCE_MS, &low, &high, &err));
+    OK(krs_consumer_committed(consumer, one(&list, name, 0, KRS_OFFSET_NONE), PATIENCE_MS, &answer,
+                              &view, &err));
+    CHECK(high == 112 && view.offset[0] == high, "committed %" PRId64 ", end %" PRId64,
+          view.offset[0], high);
+    printf("100 rows in 10 transactions and one taken back: committed %" PRId64
+           ", the end is %" PRId64 "\n",
+           view.offset[0], high);
+    krs_batch_free(answer);
+    krs_batch_free(batch);
+    close_client(consumer);
+    close_client(producer);
+}
+
+static void an_aborted_transaction_is_never_seen(void) {
+    const char *name = fresh_name("abort");
+    krs_client producer = transactional(fresh_name("id")), consumer;
+    krs_topic topic = topic_of(producer, name);
+    krs_batch *batch = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    int purged = 0;
+    for (int i = 0; i < 100; i++) {
+        OK(krs_txn_begin(producer, &err));
+        send_number(producer, topic, 0, i % 2 ? -1 : i / 2);
+        if (i % 4 == 1) { /* Some have been sent when they are taken back, others not. */
+            OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+        }
+        if (i % 2) {
+            OK(krs_txn_abort(producer, PATIENCE_MS, &err));
+        } else {
+            OK(krs_txn_commit(producer, PATIENCE_MS, &err));
+        }
+        CHECK(pending(producer) == 0, "%zu without a result", pending(producer));
+    }
+    while (krs_chan_recv(events_of(producer), &batch, KRS_ALL, KRS_ALL, 0, &view, &err) == KRS_OK) {
+        for (uint32_t row = 0; row < view.count; row++) {
+            purged += view.kind[row] == KRS_EVENT_REPORT && view.code[row] != KRS_OK;
+        }
+    }
+    krs_batch_free(batch);
+    batch = NULL;
+    consumer = reader(fresh_name("group"), name, "read_committed");
+    expect_messages(consumer, &batch, 0, 50);
+    printf("50 committed, 50 taken back, of which %d were not sent\n", purged);
+    krs_batch_free(batch);
+    close_client(consumer);
+    close_client(producer);
+}
+
+static void errors_tell_what_to_do(void) {
+    const char *id = fresh_name("id"), *name = fresh_name("fenced");
+    krs_client plain = open_client(KRS_PRODUCER, (char *)NULL);
+    krs_client first = transactional(id), second;
+    krs_topic topic = topic_of(first, name);
+    krs_code code;
+    EXPECT(KRS_ERR_STATE, krs_txn_commit(first, PATIENCE_MS, &err));
+    CHECK(krs_txn_init(plain, PATIENCE_MS, &err) != KRS_OK, "not transactional");
+    OK(krs_txn_begin(first, &err));
+    send_number(first, topic, 0, 1);
+    second = transactional(id); /* Takes over; the first one can't go on. */
+    code = krs_txn_commit(first, PATIENCE_MS, &err);
+    CHECK(code != KRS_OK && (err.flags & KRS_ERROR_FATAL) && !(err.flags & KRS_ERROR_RETRIABLE),
+          "%s, flags %u", err.message, err.flags);
+    CHECK(krs_client_fatal(first, &err) != KRS_OK, "fatal");
+    OK(krs_txn_begin(second, &err));
+    OK(krs_txn_abort(second, PATIENCE_MS, &err));
+    close_client(plain);
+    close_client(second);
+    close_client(first);
+}
+
+/* ---- programs that are killed ---------------------------------------------------------------- */
+
+static pid_t spawn(const char *role, const char *a, const char *b, const char *c, int *output) {
+    char *argv[] = {(char *)"txn", (char *)role, servers, (char *)a, (char *)b, (char *)c, NULL};
+    posix_spawn_file_actions_t actions;
+    int told[2];
+    pid_t child;
+    CHECK(pipe(told) == 0, "no pipe");
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, told[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, told[0]);
+    CHECK(posix_spawn(&child, "/proc/self/exe", &actions, NULL, argv, environ) == 0, "no process");
+    posix_spawn_file_actions_destroy(&actions);
+    close(told[1]);
+    *output = told[0];
+    return child;
+}
+
+static void kill_it(pid_t child) {
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+/* Doubles numbers from one topic to another, ten in a transaction. */
+static void transform(const char *from, const char *to, const char *group) {
+    krs_client producer = transactional(group), consumer = reader(group, from, "read_committed");
+    krs_topic topic = topic_of(producer, to);
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    bool more = true;
+    while (more) {
+        partitions_t list;
+        uint8_t metadata[1024];
+        krs_bytes packed = {metadata, 0};
+        size_t len = 0;
+        int rows = 0;
+        int64_t next[4] = {-1, -1, -1, -1};
+        OK(krs_txn_begin(producer, &err));
+        while (rows < 10) {
+            krs_code code = krs_client_poll(consumer, &batch, 200, &row, &err);
+            if (code == KRS_ERR_TIMED_OUT || code == KRS_ERR_WOULD_BLOCK) {
+                break;
+            }
+            CHECK(code == KRS_OK, "%s", err.message);
+            if (row.kind == KRS_EVENT_MESSAGE) {
+                send_number(producer, topic, KRS_PARTITION_ANY, 2 * number_of(row.value));
+                next[row.partition] = row.offset + 1;
+                rows++;
+            }
+        }
+        partitions(&list, from, 0, 0, 0);
+        for (int32_t partition = 0; partition < 4; partition++) {
+            if (next[partition] >= 0) {
+                list.partition[list.columns.count] = partition;
+                list.offset[list.columns.count++] = next[partition];
+            }
+        }
+        if (rows > 0) {
+            OK(krs_consumer_group_metadata(consumer, metadata, sizeof metadata, &len, &err));
+            packed.len = len;
+            OK(krs_txn_offsets(producer, &list.columns, packed, PATIENCE_MS, &err));
+        }
+        OK(krs_txn_commit(producer, PATIENCE_MS, &err));
+        printf("%d\n", rows);
+        fflush(stdout);
+    }
+}
+
+static void read_transform_write_is_exact_across_kills(void) {
+    enum { COUNT = 4000, KILLS = 20 };
+    const char *from = fresh_name("from"), *to = fresh_name("to"), *group = fresh_name("group");
+    static unsigned char seen[2 * COUNT];
+    krs_client consumer;
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    unsigned seed = 5;
+    int done = 0, doubled = 0, number, kills = 0, eof = 0;
+    double end = seconds() + 240;
+    for (int32_t partition = 0; partition < 4; partition++) {
+        send_values(from, partition, partition * COUNT / 4, COUNT / 4);
+    }
+    while (kills <= KILLS) {
+        int output, rows, target = 5 + (int)(rand_r(&seed) % 10);
+        pid_t child = spawn("transform", from, to, group, &output);
+        FILE *told = fdopen(output, "r");
+        int idle = 0;
+        CHECK(told != NULL, "no stream");
+        /* The last one goes on until nothing is left, past the session of the one before. */
+        while ((kills < KILLS ? target-- > 0 : idle < 50) && fscanf(told, "%d", &rows) == 1) {
+            idle = rows == 0 ? idle + 1 : 0;
+            done += rows;
+            CHECK(seconds() < end, "%d done", done);
+        }
+        if (kills < KILLS) {
+            work_for(rand_r(&seed) % 20000); /* Somewhere in the next transaction. */
+        }
+        kill_it(child);
+        fclose(told);
+        kills++;
+    }
+    consumer = reader(fresh_name("group"), to, "read_committed");
+    while (doubled < COUNT || eof < 4) {
+        CHECK(seconds() < end, "%d of %d arrived", doubled, COUNT);
+        OK(krs_client_poll(consumer, &batch, PATIENCE_MS, &row, &err));
+        eof += row.kind == KRS_EVENT_PARTITION_EOF;
+        if (row.kind == KRS_EVENT_MESSAGE) {
+            number = number_of(row.value);
+            CHECK(number % 2 == 0 && number < 2 * COUNT && !seen[number], "%d again", number);
+            seen[number] = 1;
+            doubled++;
+        }
+    }
+    printf("%d numbers transformed across %d kills: each once\n", doubled, KILLS);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+/* Tells each row that it is given, before it asks for the next. A static member, for which the
+ * group does not wait after a kill. */
+static void read_on(const char *topic, const char *group, const char *way) {
+    krs_client consumer =
+        open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, "auto.commit.interval.ms", "20",
+                    "heartbeat.interval.ms", "200", "group.instance.id", "reader", (char *)NULL);
+    krs_batch *batch = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    krs_row row = KRS_ROW_INIT;
+    OK(krs_consumer_subscribe(consumer, &topic, 1, &err));
+    while (strcmp(way, "poll") == 0) {
+        if (krs_client_poll(consumer, &batch, 100, &row, &err) == KRS_OK &&
+            row.kind == KRS_EVENT_MESSAGE) {
+            printf("%d\n", number_of(row.value));
+            fflush(stdout);
+        }
+    }
+    while (true) { /* By the batch: passed back when all of it was told. */
+        if (krs_chan_recv(events_of(consumer), &batch, KRS_ALL, 64, 100, &view, &err) == KRS_OK) {
+            for (uint32_t i = 0; i < view.count; i++) {
+                OK(krs_batch_row(batch, i, &row, &err));
+                if (row.kind == KRS_EVENT_MESSAGE) {
+                    printf("%d\n", number_of(row.value));
+                    fflush(stdout);
+                }
+            }
+        }
+    }
+}
+
+/* After each kill the next program goes on where the last one was, or before. */
+static void kills(const char *way, int times) {
+    enum { COUNT = 20000 };
+    const char *topic = fresh_name("kill"), *group = fresh_name("group");
+    unsigned seed = 11;
+    int next = 0, repeated = 0;
+    send_values(topic, 0, 0, COUNT);
+    for (int i = 0; i < times; i++) {
+        int output, number, left = (int)(rand_r(&seed) % 500);
+        bool first = true;
+        pid_t child = spawn("read", topic, group, way, &output);
+        FILE *told = fdopen(output, "r");
+        CHECK(told != NULL, "no stream");
+        while (left-- > 0 && fscanf(told, "%d", &number) == 1) {
+            CHECK(number <= next, "%d was skipped: %d came after kill %d", next, number, i);
+            CHECK(first || number == next || number < next, "order");
+            repeated += number < next;
+            next = number >= next ? number + 1 : next;
+            first = false;
+        }
+        kill_it(child);
+        while (fscanf(told, "%d", &number) == 1) {
+            CHECK(number <= next, "%d was skipped: %d came after kill %d", next, number, i);
+            repeated += number < next;
+            next = number >= next ? number + 1 : next;
+        }
+        fclose(told);
+    }
+    printf("%s: %d kills, %d rows given, none skipped, %d given again\n", way, times, next,
+           repeated);
+}
+
+static void a_kill_skips_nothing_undelivered(void) {
+    kills("poll", 25);
+    kills("batch", 25);
+}
+
+static const test_t tests[] = {
+    TEST(a_drained_transactional_topic_shows_no_lag),
+    TEST(an_aborted_transaction_is_never_seen),
+    TEST(errors_tell_what_to_do),
+    TEST(read_transform_write_is_exact_across_kills),
+    TEST(a_kill_skips_nothing_undelivered),
+};
+
+int main(int argc, char **argv) {
+    if (argc == 6) {
+        snprintf(servers, sizeof servers, "%s", argv[2]);
+        if (strcmp(argv[1], "transform") == 0) {
+            transform(argv[3], argv[4], argv[5]);
+        } else {
+            read_on(argv[3], argv[4], argv[5]);
+        }
+    }
+    return run_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+}
