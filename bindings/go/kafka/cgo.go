@@ -173,6 +173,7 @@ const (
 	codeOutcomeUnknown = C.KRS_ERR_OUTCOME_UNKNOWN
 	codeSystem         = C.KRS_ERR_SYSTEM
 	codeInternal       = C.KRS_ERR_INTERNAL
+	codeForked         = C.KRS_ERR_FORKED
 )
 
 const (

@@ -23,6 +23,15 @@ static inline krs_code krsgo_txn_offsets(uint64_t client, const krs_partitions *
 	krs_bytes bytes = { group, len };
 	return krs_txn_offsets(krsgo2_client(client), offsets, bytes, timeout_ms, err);
 }
+
+static inline krs_new_topic *krsgo_new_topics(size_t count) {
+	krs_new_topic init = KRS_NEW_TOPIC_INIT;
+	krs_new_topic *topics = malloc((count + 1) * sizeof *topics);
+	for (size_t i = 0; topics != NULL && i < count; i++) {
+		topics[i] = init;
+	}
+	return topics;
+}
 */
 import "C"
 
@@ -186,11 +195,9 @@ func (c coreClient) assignment() ([]TopicPartition, error) {
 }
 
 func (c coreClient) applicationRebalance(enabled bool) error {
-	value := C.uint32_t(0)
-	if enabled {
-		value = 1
-	}
-	return withError(func(err *C.krs_error) C.krs_code { return C.krs_consumer_application_rebalance(c.c(), value, err) })
+	return withError(func(err *C.krs_error) C.krs_code {
+		return C.krs_consumer_application_rebalance(c.c(), cBool(enabled), err)
+	})
 }
 
 func (c coreClient) assign(how uint32, partitions []TopicPartition) error {
@@ -314,12 +321,8 @@ func (c coreClient) metadata(topic *string, allTopics bool, timeoutMs int) (*row
 		name = C.CString(*topic)
 		defer C.free(unsafe.Pointer(name))
 	}
-	all := C.uint32_t(0)
-	if allTopics {
-		all = 1
-	}
 	return answered(func(batch cBatch, view cView, err cError) C.krs_code {
-		return C.krs_cluster_metadata(c.c(), name, all, C.int32_t(timeoutMs), batch, view, err)
+		return C.krs_cluster_metadata(c.c(), name, cBool(allTopics), C.int32_t(timeoutMs), batch, view, err)
 	})
 }
 
@@ -395,4 +398,72 @@ func (c coreClient) sendOffsets(offsets []TopicPartition, group []byte, timeoutM
 		return C.krsgo_txn_offsets(C.uint64_t(c), list.list, (*C.uint8_t)(data), C.size_t(len(group)),
 			C.int32_t(timeoutMs), err)
 	})
+}
+
+// ---- admin ---------------------------------------------------------------------------------------------------------
+
+// newTopic is a topic to be made: -1 is as the brokers are configured. config has keys and values in turn.
+type newTopic struct {
+	name                    string
+	partitions, replication int
+	config                  []string
+}
+
+// createTopics holds a thread until a broker answers. So do the others.
+func (c coreClient) createTopics(topics []newTopic, validateOnly bool, timeoutMs int) ([]TopicResult, error) {
+	return withNewTopics(topics, func(list *C.krs_new_topic, batch cBatch, view cView, err cError) C.krs_code {
+		return C.krs_admin_create_topics(c.c(), list, C.size_t(len(topics)), cBool(validateOnly), C.int32_t(timeoutMs),
+			batch, view, err)
+	})
+}
+
+func (c coreClient) createPartitions(topics []newTopic, validateOnly bool, timeoutMs int) ([]TopicResult, error) {
+	return withNewTopics(topics, func(list *C.krs_new_topic, batch cBatch, view cView, err cError) C.krs_code {
+		return C.krs_admin_create_partitions(c.c(), list, C.size_t(len(topics)), cBool(validateOnly),
+			C.int32_t(timeoutMs), batch, view, err)
+	})
+}
+
+func (c coreClient) deleteTopics(topics []string, timeoutMs int) ([]TopicResult, error) {
+	names := newCStrings(topics)
+	defer names.free()
+	return topicResults(answered(func(batch cBatch, view cView, err cError) C.krs_code {
+		return C.krs_admin_delete_topics(c.c(), names.data, C.size_t(len(topics)), C.int32_t(timeoutMs), batch, view, err)
+	}))
+}
+
+func cBool(value bool) C.uint32_t {
+	if value {
+		return 1
+	}
+	return 0
+}
+
+func withNewTopics(topics []newTopic, call func(*C.krs_new_topic, cBatch, cView, cError) C.krs_code) ([]TopicResult, error) {
+	list := C.krsgo_new_topics(C.size_t(len(topics)))
+	defer C.free(unsafe.Pointer(list))
+	for i, topic := range topics {
+		c := &unsafe.Slice(list, len(topics))[i]
+		texts := newCStrings(append([]string{topic.name}, topic.config...))
+		defer texts.free()
+		all := unsafe.Slice(texts.data, texts.count)
+		c.name = all[0]
+		c.partitions, c.replication = C.int32_t(topic.partitions), C.int32_t(topic.replication)
+		if len(topic.config) > 0 {
+			c.config, c.config_count = &all[1], C.size_t(len(topic.config))
+		}
+	}
+	return topicResults(answered(func(batch cBatch, view cView, err cError) C.krs_code { return call(list, batch, view, err) }))
+}
+
+func topicResults(r *rows, err error) ([]TopicResult, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer r.free()
+	results := make([]TopicResult, r.count)
+	for row := range results {
+		results[row] = TopicResult{topicOf(r.topicPartition(row)), r.errorEvent(row)}
+	}
+	return results, nil
 }

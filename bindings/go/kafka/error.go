@@ -107,6 +107,8 @@ func publicCode(code int) (ErrorCode, string) {
 		return ErrPurgeInflight, "The client was closed before the outcome was known"
 	case codeSystem:
 		return ErrCritSysResource, "The operating system refused (memory, threads, descriptors)"
+	case codeForked:
+		return ErrState, codeText(code)
 	case codeInternal:
 		return ErrFail, codeText(code)
 	}

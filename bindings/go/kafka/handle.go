@@ -26,6 +26,8 @@ type handle struct {
 	name   string
 	closed atomic.Bool
 	logs   *logPump
+	// Of an AdminClient that was made from another client.
+	parent *handle
 }
 
 // openHandle opens a client and, where wanted, its logs. The go.* keys of this package are out of the map already.
@@ -56,14 +58,14 @@ func openHandle(kind uint32, settings ConfigMap, logs logSettings) (*handle, err
 func (h *handle) gethandle() *handle { return h }
 
 func (h *handle) verifyClient() error {
-	if h == nil || h.closed.Load() {
+	if h == nil || h.IsClosed() {
 		return closedError()
 	}
 	return nil
 }
 
 // IsClosed says whether the client was closed.
-func (h *handle) IsClosed() bool { return h.closed.Load() }
+func (h *handle) IsClosed() bool { return h.closed.Load() || h.parent != nil && h.parent.IsClosed() }
 
 // milliseconds for the core: negative is for ever, and what is not a whole millisecond is rounded up.
 func milliseconds(timeout time.Duration) int {
