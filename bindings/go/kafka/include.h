@@ -3,13 +3,14 @@
 #define KRSGO_INCLUDE_H
 
 #ifdef KRS_FROM_CHECKOUT
-#  if !__has_include("built.h")
-#    error "libkafka_rs is not built: run `make` in the root of kafka_rs, or build with -tags dynamic against an installed one"
-#  endif
-#  include "built.h"
-#  include "kafka_rs.h"
+#if !__has_include("built.h")
+/* An #error would be followed by many others. */
+#include "libkafka_rs is not built: run `make` in the root of kafka_rs, or use -tags dynamic with an installed one"
+#endif
+#include "built.h"
+#include "kafka_rs.h"
 #else
-#  include <kafka_rs.h>
+#include <kafka_rs.h>
 #endif
 
 #endif
