@@ -21,15 +21,19 @@ pub mod code {
     pub const TIMED_OUT: Code = -185;
     pub const QUEUE_FULL: Code = -184;
     pub const ASSIGN_PARTITIONS: Code = -175;
+    pub const CONFLICT: Code = -173;
     pub const STATE: Code = -172;
     pub const PREV_IN_PROGRESS: Code = -177;
     pub const UNSUPPORTED_FEATURE: Code = -165;
 
     pub const NO_OFFSET: Code = -168;
 
+    pub const COORDINATOR_LOAD_IN_PROGRESS: Code = 14;
+    pub const COORDINATOR_NOT_AVAILABLE: Code = 15;
     pub const NOT_COORDINATOR: Code = 16;
     pub const ILLEGAL_GENERATION: Code = 22;
     pub const REBALANCE_IN_PROGRESS: Code = 27;
+    pub const STALE_MEMBER_EPOCH: Code = 113;
 
     pub const HANDLE: Code = -1000;
     pub const CLOSED: Code = -1001;

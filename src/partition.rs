@@ -6,7 +6,9 @@ use crate::rd;
 
 /// Offsets that are not positions in a log; the same numbers as `KRS_OFFSET_*`.
 pub mod offset {
+    pub const END: i64 = -1;
     pub const BEGINNING: i64 = -2;
+    pub const STORED: i64 = -1000;
     pub const NONE: i64 = -1001;
     /// This and below: so many before the end.
     pub const TAIL: i64 = -2000;

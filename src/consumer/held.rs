@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
 use super::partitions::{Partition, Partitions, Position};
-use crate::batch::{Batch, Delivery, Kind, Run};
+use crate::batch::{Batch, Delivery, Kind, ROW_MORE, Run};
 
 /// In [`Run::partition`]: events, which are of no partition and never stale.
 pub const EVENTS: u32 = u32::MAX;
@@ -43,9 +43,10 @@ impl Held {
         self.stale
     }
 
+    /// Bytes of messages that may come out. What is withheld does not count: it must
+    /// not keep other partitions waiting.
     pub fn bytes(&self) -> usize {
-        let all = self.messages.values().chain(self.withheld.values());
-        all.map(HeldRun::bytes).sum()
+        self.messages.values().map(HeldRun::bytes).sum()
     }
 
     /// Takes back the rows from `next` on.
@@ -57,11 +58,14 @@ impl Held {
                 rows: Arc::clone(&rows),
                 run: run.from(next.max(run.start)),
             };
-            let paused = partitions.get(run.partition).is_some_and(|p| p.paused);
-            let to = match (run.partition, paused) {
-                (EVENTS, _) => &mut self.events,
-                (_, true) => &mut self.withheld,
-                (_, false) => &mut self.messages,
+            let to = match partitions.get(run.partition) {
+                _ if run.partition == EVENTS => &mut self.events,
+                Some(partition) if !partition.is_current(run.generation) => {
+                    self.stale += held.len() as u64;
+                    continue;
+                }
+                Some(partition) if partition.paused => &mut self.withheld,
+                _ => &mut self.messages,
             };
             to.insert(held.run.number, held);
         }
@@ -190,8 +194,10 @@ pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32, number: u
 pub struct Lease {
     pub sequence: u64,
     pub bytes: usize,
-    /// Which rebalance it tells of, and with how many rows.
+    /// The rebalance of which it has the last row, and how many rows that takes.
     pub rebalance: Option<(u64, usize)>,
+    /// The word that calls its receiver back.
+    pub attention: Arc<AtomicU32>,
     /// Rows that count; `None` = all.
     count: Option<Arc<AtomicUsize>>,
     marks: Vec<Mark>,
@@ -224,7 +230,8 @@ impl Lease {
         Self {
             sequence,
             bytes: batch.bytes(),
-            rebalance: None,
+            rebalance: rebalance_of(batch),
+            attention: Arc::clone(&batch.attention),
             count,
             marks,
         }
@@ -246,6 +253,15 @@ impl Lease {
             }
         }
     }
+}
+
+fn rebalance_of(batch: &Batch) -> Option<(u64, usize)> {
+    let last = batch.kind.iter().rposition(|kind| is_rebalance(*kind))?;
+    (batch.flags[last] & ROW_MORE == 0).then(|| (batch.opaque[last], last + 1))
+}
+
+pub fn is_rebalance(kind: u8) -> bool {
+    kind == Kind::Assign as u8 || kind == Kind::Revoke as u8
 }
 
 /// Marks the first `count` rows of a batch as delivered.

@@ -96,6 +96,8 @@ impl Consumer {
                 state.partitions.leave(&leaving.topic, leaving.partition);
             }
         }
+        // Whoever has rows may have some that are stale by now.
+        self.attention.call();
         if state.application_rebalance {
             push_rebalance(&mut state.events, &rebalance);
             state.rebalance = Some(rebalance);
@@ -121,8 +123,19 @@ impl Consumer {
             (true, false) => Assign::Replace,
             (false, false) => Assign::Clear,
         };
-        let list = &rebalance.partitions;
-        if let Err(error) = self.change(native, state, how, list, rebalance.lost) {
+        // What the application did of it already is not done again.
+        let partitions = &mut state.partitions;
+        let left = |p: &&TopicPartition| {
+            partitions.is_owned(&p.topic, p.partition) != (how == Assign::Add)
+        };
+        let list: Vec<_> = match how {
+            Assign::Add | Assign::Remove => {
+                let left = rebalance.partitions.iter().filter(|p| left(p));
+                left.cloned().collect()
+            }
+            Assign::Replace | Assign::Clear => rebalance.partitions.clone(),
+        };
+        if let Err(error) = self.change(native, state, how, &list, rebalance.lost) {
             push_error(&mut state.events, error.code, 0, &error.message);
         }
     }
@@ -137,8 +150,20 @@ impl Consumer {
             Assign::Replace if list.is_empty() && !asked => Assign::Clear,
             how => how,
         };
+        check_assign(&state, how, list)?;
         self.change(&native, &mut state, how, list, lost)?;
-        state.rebalance = None;
+        let answers = match how {
+            Assign::Add => asked,
+            Assign::Remove => !asked,
+            Assign::Replace | Assign::Clear => true,
+        };
+        if answers && state.rebalance.take().is_some() {
+            // What the group takes and the application did not let go goes all the same.
+            let rest = state.partitions.leaving();
+            if !rest.is_empty() {
+                self.change(&native, &mut state, Assign::Remove, &rest, lost)?;
+            }
+        }
         drop(state);
         self.recall();
         Ok(())
@@ -165,12 +190,17 @@ impl Consumer {
             .filter(|p| goes(&p.topic, p.partition))
             .map(|p| (p.topic.clone(), p.partition))
             .collect();
+        if how == Assign::Replace && !going.is_empty() {
+            // In two steps, for the second may fail when the first is done.
+            self.change(native, state, Assign::Clear, &[], lost)?;
+            return self.change(native, state, how, list, lost);
+        }
         if !going.is_empty() && !lost {
             // Before the partitions go, for what is stored goes into their commit.
             self.store_position(native, state);
         }
-        let had = !going.is_empty();
-        native.client.assign(how, list, had, &native.rows)?;
+        self.resume_going(native, state, &going);
+        native.client.assign(how, list, &native.rows)?;
         for (topic, number) in &going {
             state.partitions.unassign(topic, *number);
             let index = state.partitions.index(topic, *number);
@@ -193,6 +223,26 @@ impl Consumer {
         Ok(())
     }
 
+    /// librdkafka remembers a pause beyond the assignment, and would never fetch the
+    /// partition when it comes back.
+    fn resume_going(&self, native: &Native, state: &mut State, going: &[(String, i32)]) {
+        let paused: Vec<_> = going
+            .iter()
+            .filter(|(topic, number)| {
+                let index = state.partitions.find(topic, *number);
+                let partition = index.and_then(|index| state.partitions.get(index));
+                partition.is_some_and(|partition| partition.paused)
+            })
+            .map(|(topic, number)| TopicPartition::new(topic, *number))
+            .collect();
+        if let Ok(list) = List::of(&paused)
+            && !list.is_empty()
+        {
+            // Each is assigned, which is all that can be wrong with it.
+            let _ = native.client.pause(&list, false);
+        }
+    }
+
     /// What is assigned, with the application's position.
     pub fn assignment(&self) -> Result<Vec<TopicPartition>> {
         let _open = self.native()?;
@@ -211,25 +261,31 @@ impl Consumer {
     pub fn pause(&self, list: &[TopicPartition], paused: bool) -> Result<Vec<TopicPartition>> {
         let native = self.native()?;
         let mut state = self.state.lock();
-        let answer = List::of(list)?;
-        native.client.pause(&answer, paused)?;
-        let mut answer = answer.to_vec();
         let State {
             partitions, held, ..
         } = &mut *state;
+        // librdkafka would pause what is not ours, too, and remember it.
+        let ours: Vec<_> = list
+            .iter()
+            .filter(|p| partitions.ours(&p.topic, p.partition).is_some())
+            .cloned()
+            .collect();
+        if !ours.is_empty() {
+            native.client.pause(&List::of(&ours)?, paused)?;
+        }
+        let mut answer = list.to_vec();
         for entry in &mut answer {
             let Some((index, partition)) = partitions.ours(&entry.topic, entry.partition) else {
                 entry.code = code::STATE;
                 continue;
             };
-            if entry.code == code::OK {
-                partition.paused = paused;
-                partition.may_repeat = true;
-                if paused {
-                    held.withhold(index);
-                } else {
-                    held.release(index);
-                }
+            entry.code = code::OK;
+            partition.paused = paused;
+            partition.may_repeat = true;
+            if paused {
+                held.withhold(index);
+            } else {
+                held.release(index);
             }
         }
         drop(state);
@@ -257,7 +313,7 @@ impl Consumer {
         }
         self.recall();
         // librdkafka refuses to seek in a partition that it has not begun to fetch.
-        while !self.state.lock().seeks.is_empty() && Instant::now() < end {
+        while self.state.lock().seeks_any(&answer) && Instant::now() < end {
             if self.closing.load(Ordering::SeqCst) {
                 return Err(CLOSED);
             }
@@ -295,6 +351,14 @@ impl Consumer {
 }
 
 impl State {
+    /// Whether one of these seeks is still to be done.
+    fn seeks_any(&self, list: &[TopicPartition]) -> bool {
+        self.seeks.iter().any(|seek| {
+            let same = |p: &TopicPartition| p.topic == seek.topic && p.partition == seek.partition;
+            list.iter().any(|p| same(p) && p.offset == seek.offset)
+        })
+    }
+
     /// From here on only rows after a seek to `entry` count.
     fn begin_anew(&mut self, entry: &TopicPartition) {
         let start = Some(entry.offset).filter(|offset| *offset >= 0);
@@ -309,6 +373,37 @@ impl State {
             ..entry.clone()
         });
     }
+}
+
+/// What librdkafka would refuse half way is refused before.
+fn check_assign(state: &State, how: Assign, list: &[TopicPartition]) -> Result<()> {
+    for (index, entry) in list.iter().enumerate() {
+        let place = format!("{} [{}]", entry.topic, entry.partition);
+        let same = |p: &TopicPartition| p.topic == entry.topic && p.partition == entry.partition;
+        if list[..index].iter().any(same) {
+            return Err(Error::argument(format!(
+                "partitions: {place} is there twice"
+            )));
+        }
+        let special = [offset::END, offset::STORED, offset::NONE, offset::BEGINNING];
+        if entry.offset < 0 && entry.offset > offset::TAIL && !special.contains(&entry.offset) {
+            let text = format!("{place}: {} is no offset", entry.offset);
+            return Err(Error::new(code::INVALID_ARG, text));
+        }
+        let owned = state.partitions.is_owned(&entry.topic, entry.partition);
+        match how {
+            Assign::Add if owned => {
+                let text = format!("{place} is assigned already");
+                return Err(Error::new(code::CONFLICT, text));
+            }
+            Assign::Remove if !owned => {
+                let text = format!("{place} is not assigned");
+                return Err(Error::new(code::STATE, text));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Whether librdkafka would take it: a seek that it refuses kills the partition.

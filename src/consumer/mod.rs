@@ -23,7 +23,7 @@ use crate::error::{Code, Error, Result, code};
 use crate::partition::{self, TopicPartition};
 use crate::rd::{self, Event, EventKind};
 use crate::shared::{Share, Shared};
-use held::{EVENTS, Held, Lease, deliver};
+use held::{EVENTS, Held, Lease, deliver, is_rebalance};
 use partitions::Partitions;
 use taker::Taker;
 
@@ -39,8 +39,7 @@ pub struct Consumer {
     name: String,
     closing: AtomicBool,
     arrivals: Arc<Notify>,
-    /// Set when an event waits that should not wait behind rows.
-    attention: Arc<AtomicU32>,
+    attention: Arc<Attention>,
     state: Mutex<State>,
     stats: LastStats,
     logs: Option<Arc<Queue>>,
@@ -58,6 +57,11 @@ pub struct Native {
     tick: rd::Queue,
     pub client: rd::Client,
 }
+
+/// The words in the views of all batches that are out. Its lock comes last: an
+/// arrival takes it under a lock of librdkafka.
+#[derive(Default)]
+struct Attention(Mutex<Vec<Arc<AtomicU32>>>);
 
 #[derive(Default)]
 struct State {
@@ -107,7 +111,7 @@ impl Consumer {
         let options = conf.options()?;
         let logs = client::log_queue(&options);
         let arrivals = Arc::new(Notify::default());
-        let attention = Arc::new(AtomicU32::new(0));
+        let attention = Arc::new(Attention::default());
         let events = [
             EventKind::Rebalance,
             EventKind::Commit,
@@ -204,7 +208,7 @@ impl Consumer {
             if out.is_empty() {
                 self.store_position(&native, &mut state);
             } else {
-                self.lend(&mut state, out);
+                self.lend(&native, &mut state, out);
             }
             self.settle(&native, &state);
         });
@@ -218,7 +222,6 @@ impl Consumer {
     /// what was delivered is stored.
     fn look_in(&self, native: &Native, state: &mut State) {
         native.client.tick(&native.tick);
-        self.attention.store(0, Ordering::SeqCst);
         self.store(native, state);
         self.seek_again(native, state);
         while let Some(event) = native.control.poll(0) {
@@ -236,9 +239,8 @@ impl Consumer {
     }
 
     fn drain(&self, native: &Native, state: &mut State, max: usize, out: &mut Batch) {
-        let held = state.bytes();
-        let room = self.options.held_max_bytes.saturating_sub(held);
-        if out.len() >= max || (room == 0 && held > 0) {
+        let room = self.room(state);
+        if out.len() >= max || room == 0 {
             return;
         }
         let most = BATCH_BYTES.min(room);
@@ -258,18 +260,25 @@ impl Consumer {
         });
     }
 
+    /// Bytes of messages that may still be taken; never 0 while nothing is held.
+    fn room(&self, state: &State) -> usize {
+        match state.bytes() {
+            0 => self.options.held_max_bytes.max(1),
+            held => self.options.held_max_bytes.saturating_sub(held),
+        }
+    }
+
     /// Remembers what goes out with `out`, until it comes back.
-    fn lend(&self, state: &mut State, out: &mut Batch) {
+    fn lend(&self, native: &Native, state: &mut State, out: &mut Batch) {
         state.sequence += 1;
         out.sequence = state.sequence;
-        out.attention = Arc::clone(&self.attention);
         out.set_origin(self.this.upgrade().map(|this| this as Arc<dyn Origin>));
-        let mut lease = Lease::of(out, state.sequence);
-        if let Some(rebalance) = &state.rebalance {
-            let last = out.kind.iter().rposition(|kind| is_rebalance(*kind));
-            lease.rebalance = last.map(|last| (rebalance.number, last + 1));
+        state.leases.push(Lease::of(out, state.sequence));
+        self.attention.watch(&out.attention);
+        if native.control.len() > 0 {
+            // It came while nobody watched.
+            out.attention.store(1, Ordering::SeqCst);
         }
-        state.leases.push(lease);
     }
 
     /// Rows that wait here and in librdkafka.
@@ -303,7 +312,7 @@ impl Consumer {
 
     /// Rows that are out may have become stale: whoever has them should come back.
     fn recall(&self) {
-        self.attention.store(1, Ordering::SeqCst);
+        self.attention.call();
         self.arrivals.wake();
     }
 
@@ -327,8 +336,9 @@ impl Consumer {
     fn settle(&self, native: &Native, state: &State) {
         if let Some(ready) = self.ready.get() {
             ready.clear();
-            let waiting = native.rows.len() + native.control.len();
-            if waiting + state.held.len() + state.events.len() > 0 {
+            let rows = native.rows.len() > 0 && self.room(state) > 0;
+            let events = native.control.len() + state.events.len() > 0;
+            if rows || events || state.held.len() > 0 {
                 ready.raise();
             }
         }
@@ -407,6 +417,9 @@ impl Origin for Consumer {
         let native = self.native.read();
         let mut state = self.state.lock();
         let lease = state.end_lease(batch.sequence);
+        if let Some(lease) = &lease {
+            self.attention.forget(&lease.attention);
+        }
         deliver(batch, delivered, &mut state.partitions);
         if delivered < batch.len() && native.is_some() {
             let rest = std::mem::take(batch);
@@ -419,6 +432,9 @@ impl Origin for Consumer {
         if let (Some(native), Some((number, _))) = (&native, lease.and_then(told)) {
             // The application has dealt with it, and left the answer to us.
             self.answer_left(native, &mut state, number);
+        }
+        if let Some(native) = &native {
+            self.settle(native, &state);
         }
         drop(state);
         // There may be room again, or rows for another receiver.
@@ -468,12 +484,12 @@ impl State {
 }
 
 impl Native {
-    fn new(client: rd::Client, arrivals: &Arc<Notify>, attention: &Arc<AtomicU32>) -> Option<Self> {
+    fn new(client: rd::Client, arrivals: &Arc<Notify>, attention: &Arc<Attention>) -> Option<Self> {
         let told = Arc::clone(arrivals);
         let rows = client.new_queue()?.on_arrival(move || told.wake());
         let (told, attention) = (Arc::clone(arrivals), Arc::clone(attention));
         let control = client.consumer_queue()?.on_arrival(move || {
-            attention.store(1, Ordering::SeqCst);
+            attention.call();
             told.wake();
         });
         Some(Self {
@@ -485,8 +501,22 @@ impl Native {
     }
 }
 
-fn is_rebalance(kind: u8) -> bool {
-    kind == Kind::Assign as u8 || kind == Kind::Revoke as u8
+impl Attention {
+    fn watch(&self, word: &Arc<AtomicU32>) {
+        self.0.lock().push(Arc::clone(word));
+    }
+
+    fn forget(&self, word: &Arc<AtomicU32>) {
+        self.0.lock().retain(|known| !Arc::ptr_eq(known, word));
+    }
+
+    /// Calls back whoever has rows. A word that is set stays so, for it is the
+    /// receiver's own: another one's call must not clear it.
+    fn call(&self) {
+        for word in self.0.lock().iter() {
+            word.store(1, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Messages belong on the queue for rows; should librdkafka ever put one among
@@ -522,7 +552,9 @@ fn push_rebalance(events: &mut Rows, rebalance: &Rebalance) {
         false => Kind::Revoke,
     };
     let flags = if rebalance.lost { ROW_LOST } else { 0 };
-    push_partitions(events, kind, flags, code::OK, 0, &rebalance.partitions);
+    // The number tells which rebalance it is when the rows come back.
+    let number = rebalance.number;
+    push_partitions(events, kind, flags, code::OK, number, &rebalance.partitions);
 }
 
 /// One event, a row for each partition; without partitions it is one row.

@@ -10,11 +10,16 @@ use crate::partition::{TopicPartition, offset};
 use crate::rd::{self, EventKind, List};
 
 /// Codes of a commit that may succeed when the member has its place in the group.
-const RETRIED: [Code; 3] = [
+const RETRIED: [Code; 6] = [
+    code::COORDINATOR_LOAD_IN_PROGRESS,
+    code::COORDINATOR_NOT_AVAILABLE,
+    code::NOT_COORDINATOR,
     code::ILLEGAL_GENERATION,
     code::REBALANCE_IN_PROGRESS,
-    code::NOT_COORDINATOR,
+    code::STALE_MEMBER_EPOCH,
 ];
+/// How long to wait before a commit is tried again.
+const RETRY_AFTER: Duration = Duration::from_millis(50);
 /// How often a closing consumer looks for what the group asks.
 const CLOSE_SLICE_MS: i32 = 10;
 
@@ -88,7 +93,9 @@ impl Consumer {
             }
             match self.outcome_by(native, &outcome, end) {
                 Some(code::OK | code::NO_OFFSET) => return true,
-                Some(refused) if RETRIED.contains(&refused) && Instant::now() < end => {}
+                Some(refused) if RETRIED.contains(&refused) && Instant::now() < end => {
+                    std::thread::sleep(RETRY_AFTER);
+                }
                 Some(_) | None => return false,
             }
         }

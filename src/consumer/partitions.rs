@@ -2,6 +2,13 @@
 //! librdkafka, and what the application was given.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::error::Code;
+use crate::partition::TopicPartition;
+
+/// An error that lasts is told again after this time.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// The offset to go on from, and the leader epoch of the row before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +46,8 @@ pub struct Partition {
     pub delivered: Option<Position>,
     /// `delivered` is ahead of what librdkafka would commit.
     pub unstored: bool,
+    /// What was told last, so that it is not told at every look of librdkafka.
+    pub told: Option<(Code, Instant)>,
 }
 
 #[derive(Default)]
@@ -91,6 +100,19 @@ impl Partitions {
         (partition.ownership == Ownership::Ours).then_some((index, partition))
     }
 
+    pub fn is_owned(&self, topic: &str, partition: i32) -> bool {
+        let index = self.find(topic, partition);
+        let partition = index.and_then(|index| self.get(index));
+        partition.is_some_and(|partition| partition.ownership != Ownership::None)
+    }
+
+    pub fn leaving(&self) -> Vec<TopicPartition> {
+        let all = self.all.iter();
+        all.filter(|partition| partition.ownership == Ownership::Leaving)
+            .map(|partition| TopicPartition::new(&partition.topic, partition.partition))
+            .collect()
+    }
+
     pub fn assign(&mut self, topic: &str, partition: i32, start: i64) {
         let index = self.index(topic, partition);
         let partition = &mut self.all[index as usize];
@@ -123,6 +145,17 @@ impl Partition {
         self.start = start;
         self.delivered = None;
         self.unstored = false;
+        self.told = None;
+    }
+
+    /// Whether an error is news.
+    pub fn is_news(&mut self, code: Code) -> bool {
+        let known = |(told, when): (Code, Instant)| told == code && when.elapsed() < TELL_AGAIN;
+        if self.told.is_some_and(known) {
+            return false;
+        }
+        self.told = Some((code, Instant::now()));
+        true
     }
 
     /// Whether a row of that generation may still come out.
@@ -144,6 +177,7 @@ impl Partition {
             _ => {}
         }
         self.taken = Some(offset + 1);
+        self.told = None;
         true
     }
 
@@ -165,9 +199,12 @@ impl Partition {
         }
     }
 
-    /// Everything that was taken has been delivered.
+    /// Everything that was taken has been delivered. While a partition is leaving,
+    /// rows are taken that nobody will be given.
     pub fn is_caught_up(&self) -> bool {
-        self.taken.is_some() && self.taken == self.delivered.map(|position| position.offset)
+        self.ownership == Ownership::Ours
+            && self.taken.is_some()
+            && self.taken == self.delivered.map(|position| position.offset)
     }
 }
 
@@ -205,9 +242,14 @@ mod tests {
         let generation = partitions.get(index).unwrap().generation;
         partitions.leave("t", 0);
         let partition = partitions.get_mut(index).unwrap();
+        partition.taken = Some(9);
         assert!(!partition.is_current(generation), "no more rows come out");
-        partition.deliver(generation, at(5));
-        assert_eq!(partition.delivered, Some(at(5)));
+        partition.deliver(generation, at(9));
+        assert_eq!(partition.delivered, Some(at(9)));
+        assert!(
+            !partition.is_caught_up(),
+            "rows that nobody is given move librdkafka's position"
+        );
     }
 
     #[test]

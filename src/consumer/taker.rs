@@ -47,8 +47,10 @@ impl<'a> Taker<'a> {
                 return;
             }
             push_message(self.out, message, of.topic);
-        } else {
+        } else if message_code == code::PARTITION_EOF || partition.is_news(message_code) {
             push_failure(self.out, message, message_code, of.topic);
+        } else {
+            return;
         }
         extend_runs(self.out, of.index, partition.generation, *self.next);
         *self.next += 1;

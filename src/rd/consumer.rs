@@ -105,15 +105,9 @@ impl Client {
     /// A fetch that stops takes the forward of its partition away, later, on
     /// librdkafka's own thread; one that has started keeps the queue it found.
     /// Hence: unassign, a round trip through that thread, forward, assign.
-    pub fn assign(
-        &self,
-        how: Assign,
-        partitions: &[TopicPartition],
-        had: bool,
-        rows: &Queue,
-    ) -> Result<()> {
+    pub fn assign(&self, how: Assign, partitions: &[TopicPartition], rows: &Queue) -> Result<()> {
         let list = List::of(partitions)?;
-        if how == Assign::Clear || (had && how == Assign::Replace) {
+        if how == Assign::Clear {
             // SAFETY: the client is alive; NULL takes all away.
             check(unsafe { raw::rd_kafka_assign(self.as_ptr(), ptr::null()) })?;
             self.round_trip();

@@ -1,0 +1,342 @@
+/* Promises on close: it returns by its deadline, whatever the brokers do, and leaves nothing
+ * behind. */
+#include "flow.h"
+
+#include <dirent.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+
+enum { TIMES = 50, DEADLINE_MS = 300, GRACE_MS = 100 };
+
+extern char **environ;
+
+/* ---- a cluster that can be stopped and killed ------------------------------------------------ */
+
+static pid_t brokers;
+
+/* The mock cluster in a process of its own. */
+static void start_brokers(void) {
+    char *argv[] = {(char *)"close", (char *)"brokers", NULL};
+    posix_spawn_file_actions_t actions;
+    int told[2];
+    FILE *output;
+    CHECK(pipe(told) == 0, "no pipe");
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, told[1], STDOUT_FILENO);
+    posix_spawn_file_actions_addclose(&actions, told[0]);
+    CHECK(posix_spawn(&brokers, "/proc/self/exe", &actions, NULL, argv, environ) == 0, "process");
+    posix_spawn_file_actions_destroy(&actions);
+    close(told[1]);
+    output = fdopen(told[0], "r");
+    CHECK(output != NULL && fscanf(output, "%500s", servers) == 1, "no cluster");
+    fclose(output);
+}
+
+static void run_brokers(void) {
+    OK(krs_mock_open(1, &mock, &err));
+    OK(krs_mock_bootstrap(mock, servers, sizeof servers, NULL, &err));
+    printf("%s\n", servers);
+    fflush(stdout);
+    while (true) {
+        pause();
+    }
+}
+
+static void end_brokers(void) {
+    kill(brokers, SIGKILL);
+    waitpid(brokers, NULL, 0);
+}
+
+/* ---- closing --------------------------------------------------------------------------------- */
+
+static double longest;
+static int unclean;
+
+static void close_in_time(krs_client client, const char *situation) {
+    krs_close_result result = KRS_CLOSE_RESULT_INIT;
+    double start = seconds(), took;
+    OK(krs_client_close(client, DEADLINE_MS, &result, &err));
+    took = seconds() - start;
+    CHECK(took * 1000 < DEADLINE_MS + GRACE_MS, "%s: close took %.0f ms", situation, took * 1000);
+    longest = took > longest ? took : longest;
+    unclean += !result.clean;
+}
+
+static void say(const char *situation) {
+    printf("%s: %d closes, the longest %.0f ms of %d, %d not clean\n", situation, TIMES,
+           longest * 1000, DEADLINE_MS, unclean);
+    longest = 0;
+    unclean = 0;
+}
+
+/* A producer that has sent, one whose messages wait, and a consumer in its group. */
+typedef struct {
+    krs_client producer, consumer;
+    krs_topic topic;
+    krs_batch *batch;
+} pair_t;
+
+static pair_t open_pair(const char *topic, bool take) {
+    pair_t pair = {0};
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    pair.producer = open_client(KRS_PRODUCER, "linger.ms", "0", "queue.buffering.max.messages",
+                                "100", (char *)NULL);
+    pair.topic = topic_of(pair.producer, topic);
+    pair.consumer = open_client(KRS_CONSUMER, "group.id", fresh_name("group"), "auto.offset.reset",
+                                "earliest", "auto.commit.interval.ms", "10", (char *)NULL);
+    OK(krs_consumer_subscribe(pair.consumer, &topic, 1, &err));
+    while (take) { /* Its batch is held from now on, and rows are left unread. */
+        OK(krs_chan_recv(events_of(pair.consumer), &pair.batch, KRS_ALL, 5, PATIENCE_MS, &view,
+                         &err));
+        take = view.kind[0] != KRS_EVENT_MESSAGE;
+    }
+    return pair;
+}
+
+static void fill(const pair_t *pair) {
+    krs_message message = KRS_MESSAGE_INIT;
+    message.topic = pair->topic;
+    message.value = bytes("x");
+    while (krs_producer_send(pair->producer, &message, 0, &err) == KRS_OK) {
+    }
+}
+
+static void close_pair(pair_t *pair, const char *situation) {
+    close_in_time(pair->producer, situation);
+    close_in_time(pair->consumer, situation);
+    krs_batch_free(pair->batch);
+}
+
+static void close_keeps_its_deadline_with_healthy_brokers(void) {
+    const char *topic = fresh_name("healthy");
+    start_brokers();
+    send_values(topic, 0, 0, 100);
+    for (int i = 0; i < TIMES; i++) {
+        pair_t pair = open_pair(topic, true);
+        fill(&pair);
+        close_pair(&pair, "healthy");
+    }
+    say("healthy");
+    end_brokers();
+}
+
+static void close_keeps_its_deadline_with_brokers_that_stopped(void) {
+    const char *topic = fresh_name("stopped");
+    start_brokers();
+    send_values(topic, 0, 0, 100);
+    for (int i = 0; i < TIMES; i++) {
+        pair_t pair = open_pair(topic, true);
+        (void)krs_consumer_commit(pair.consumer, 0, 0, NULL, NULL, NULL);
+        kill(brokers, SIGSTOP);
+        fill(&pair);
+        close_pair(&pair, "stopped");
+        kill(brokers, SIGCONT);
+    }
+    say("stopped");
+    end_brokers();
+}
+
+static void close_keeps_its_deadline_with_brokers_that_are_gone(void) {
+    for (int i = 0; i < TIMES; i++) {
+        pair_t pair;
+        snprintf(servers, sizeof servers, i % 2 ? "no-such-host.invalid:9092" : "127.0.0.1:1");
+        pair = open_pair("nowhere", false);
+        fill(&pair);
+        close_pair(&pair, "gone");
+    }
+    say("gone, or of an unknown host");
+    start_brokers();
+    for (int i = 0; i < 5; i++) { /* Gone in the middle of work. */
+        const char *topic = fresh_name("killed");
+        pair_t pair;
+        send_values(topic, 0, 0, 100);
+        pair = open_pair(topic, true);
+        fill(&pair);
+        end_brokers();
+        close_pair(&pair, "killed");
+        start_brokers();
+    }
+    end_brokers();
+}
+
+/* ---- while others are inside ----------------------------------------------------------------- */
+
+typedef struct {
+    pair_t *pair;
+    int number;
+} caller_t;
+
+/* Calls until it is told that the client is closed. */
+static void *call_on(void *arg) {
+    const caller_t *caller = arg;
+    const pair_t *pair = caller->pair;
+    krs_message message = KRS_MESSAGE_INIT;
+    krs_batch *batch = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    krs_chan chan = {0};
+    krs_code code = KRS_OK;
+    message.topic = pair->topic;
+    message.value = bytes("x");
+    while (code != KRS_ERR_CLOSED) {
+        switch (caller->number % 4) {
+        case 0:
+            code = krs_producer_send(pair->producer, &message, -1, &err);
+            break;
+        case 1:
+            code = krs_producer_flush(pair->producer, -1, NULL, &err);
+            break;
+        case 2:
+            code = krs_client_events(pair->consumer, &chan, &err);
+            if (code == KRS_OK) {
+                code = krs_chan_recv(chan, &batch, KRS_ALL, 10, -1, &view, &err);
+            }
+            break;
+        default:
+            code = krs_consumer_commit(pair->consumer, -1, 0, NULL, NULL, &err);
+            break;
+        }
+    }
+    krs_batch_free(batch);
+    return NULL;
+}
+
+static void closing_ends_the_calls_of_eight_threads(void) {
+    enum { CALLERS = 8 };
+    const char *topic = fresh_name("inside");
+    start_brokers();
+    send_values(topic, 0, 0, 100);
+    for (int i = 0; i < TIMES; i++) {
+        pair_t pair = open_pair(topic, i % 2 == 0);
+        pthread_t threads[CALLERS];
+        caller_t callers[CALLERS];
+        for (int j = 0; j < CALLERS; j++) {
+            callers[j] = (caller_t){&pair, j};
+            CHECK(pthread_create(&threads[j], NULL, call_on, &callers[j]) == 0, "thread");
+        }
+        work_for(1000 * (i % 20)); /* Anywhere, also in mid-rebalance. */
+        if (i % 5 == 4) {
+            kill(brokers, SIGSTOP);
+        }
+        close_pair(&pair, "eight threads inside");
+        for (int j = 0; j < CALLERS; j++) {
+            pthread_join(threads[j], NULL);
+        }
+        kill(brokers, SIGCONT);
+    }
+    say("eight threads inside");
+    end_brokers();
+}
+
+/* ---- what is left ---------------------------------------------------------------------------- */
+
+static int entries(const char *directory) {
+    DIR *dir = opendir(directory);
+    int count = 0;
+    CHECK(dir != NULL, "%s", directory);
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+static long resident_kib(void) {
+    long pages = 0;
+    FILE *statm = fopen("/proc/self/statm", "r");
+    CHECK(statm != NULL && fscanf(statm, "%*d %ld", &pages) == 1, "statm");
+    fclose(statm);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+static void open_and_close(const char *topic, int times) {
+    for (int i = 0; i < times; i++) {
+        krs_client clients[] = {
+            open_client(KRS_PRODUCER, "go.logs.channel.enable", "true", (char *)NULL),
+            open_client(KRS_CONSUMER, "group.id", "cycles", (char *)NULL)};
+        krs_chan logs, chan = new_chan(3);
+        krs_message message = KRS_MESSAGE_INIT;
+        int fd;
+        message.topic = topic_of(clients[0], topic);
+        message.value = bytes("x");
+        OK(krs_producer_send(clients[0], &message, 0, &err));
+        OK(krs_client_logs(clients[0], &logs, &err));
+        for (int j = 0; j < 2; j++) {
+            krs_chan events = events_of(clients[j]);
+            OK(krs_chan_fd(events, &fd, &err));
+            CHECK(close_client(clients[j]).clean, "not clean");
+            OK(krs_chan_free(events, &err));
+        }
+        (void)krs_chan_free(logs, NULL);
+        OK(krs_chan_free(chan, &err));
+    }
+}
+
+static void a_thousand_cycles_leave_nothing_behind(void) {
+    enum { CYCLES = 1000 };
+    const char *topic = fresh_name("cycles");
+    int threads, descriptors;
+    long memory, after;
+    start_brokers();
+    open_and_close(topic, 200); /* What is made once is there. */
+    threads = entries("/proc/self/task");
+    descriptors = entries("/proc/self/fd");
+    memory = resident_kib();
+    open_and_close(topic, CYCLES);
+    after = resident_kib();
+    printf("%d cycles of a producer and a consumer: threads %d, then %d; descriptors %d, then %d; "
+           "memory %ld KiB, then %ld\n",
+           CYCLES, threads, entries("/proc/self/task"), descriptors, entries("/proc/self/fd"),
+           memory, after);
+    CHECK(entries("/proc/self/task") == threads, "threads are left");
+    CHECK(entries("/proc/self/fd") == descriptors, "descriptors are left");
+    CHECK(after < memory + 4096, "memory is left");
+    end_brokers();
+}
+
+/* A reaper is still inside librdkafka when the program ends. */
+static void leave_in_a_hurry(void) {
+    const char *topic = fresh_name("hurry");
+    pair_t pair;
+    start_brokers();
+    send_values(topic, 0, 0, 100);
+    pair = open_pair(topic, true);
+    kill(brokers, SIGSTOP);
+    fill(&pair);
+    (void)krs_client_close(pair.producer, 0, NULL, NULL);
+    (void)krs_client_close(pair.consumer, 0, NULL, NULL);
+    kill(brokers, SIGKILL);
+    exit(0); /* With all that exit() runs. */
+}
+
+static void a_program_may_end_while_a_client_is_given_back(void) {
+    for (int i = 0; i < TIMES; i++) {
+        char *argv[] = {(char *)"close", (char *)"hurry", NULL};
+        int status;
+        pid_t child;
+        CHECK(posix_spawn(&child, "/proc/self/exe", NULL, NULL, argv, environ) == 0, "process");
+        CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0,
+              "run %d ended with %x", i, status);
+    }
+    printf("%d programs ended in the middle of a close\n", TIMES);
+}
+
+static const test_t tests[] = {
+    TEST(close_keeps_its_deadline_with_healthy_brokers),
+    TEST(close_keeps_its_deadline_with_brokers_that_stopped),
+    TEST(close_keeps_its_deadline_with_brokers_that_are_gone),
+    TEST(closing_ends_the_calls_of_eight_threads),
+    TEST(a_thousand_cycles_leave_nothing_behind),
+    TEST(a_program_may_end_while_a_client_is_given_back),
+};
+
+int main(int argc, char **argv) {
+    if (argc == 2 && strcmp(argv[1], "brokers") == 0) {
+        run_brokers();
+    }
+    if (argc == 2 && strcmp(argv[1], "hurry") == 0) {
+        leave_in_a_hurry();
+    }
+    return run_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+}
