@@ -199,19 +199,27 @@ func (c *Consumer) next(ctx context.Context, timeout time.Duration) (Event, *Mes
 		return nil, m, nil
 	}
 	if event == nil && err == nil {
-		if timeout == 0 {
-			return nil, nil, os.ErrDeadlineExceeded
-		}
-		wait := c.ready.wait(ctx, deadlineAfter(timeout), func() bool {
-			event, m, err = c.tryNext()
-			return event != nil || m != nil || err != nil
-		})
-		if wait != nil {
-			return nil, nil, waitError(wait)
+		if event, m, err = c.waitNext(ctx, timeout); err != nil {
+			return nil, nil, err
 		}
 	}
 	if event != nil && isRebalance(event) {
 		event = c.dealWith(event)
+	}
+	return event, m, err
+}
+
+// waitNext is apart from next because what its function shares with it is allocated.
+func (c *Consumer) waitNext(ctx context.Context, timeout time.Duration) (event Event, m *Message, err error) {
+	if timeout == 0 {
+		return nil, nil, os.ErrDeadlineExceeded
+	}
+	wait := c.ready.wait(ctx, deadlineAfter(timeout), func() bool {
+		event, m, err = c.tryNext()
+		return event != nil || m != nil || err != nil
+	})
+	if wait != nil {
+		return nil, nil, waitError(wait)
 	}
 	return event, m, err
 }

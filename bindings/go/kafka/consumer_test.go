@@ -193,7 +193,6 @@ func pollSomething(t *testing.T, c *Consumer) Event {
 			return event
 		}
 	}
-	dbgDump(t, c)
 	t.Fatal("nothing came")
 	return nil
 }
