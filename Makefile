@@ -15,7 +15,7 @@ SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
 C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/install/*.c bench/*.[ch])
-SCRIPTS := .ci/run tests/run tests/broker/kafka bench/quick bindings/python/tests/run $(wildcard packaging/*)
+SCRIPTS := .ci/run tests/run tests/broker/kafka bench/quick bench/go/quick bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
 BROKER  := target/kafka/broker
 
 # make demo MESSAGES=1000000 BROKERS=localhost:9092
@@ -37,12 +37,13 @@ DESTDIR    ?=
 LIMIT_SO := 12000000
 LIMIT_A  := 20000000
 
-.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop bench-quick header doc lint format clean
+.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop bench-quick bench-go header doc lint format clean
 
 build:
 	@cargo build --release --quiet $(CHOSEN)
 	@ln -sf libkafka_rs.so $(OUT)/$(SONAME)
 	@[ $(BUILT) -nt $(LIB) ] || touch $(BUILT)
+	@bindings/go/prepare $(OUT)
 
 # A choice may be another than that of what is built.
 ifneq ($(strip $(CHOSEN)),)
@@ -115,6 +116,9 @@ kafka-stop:
 
 bench-quick: build
 	@bench/quick
+
+bench-go: build
+	@bench/go/quick
 
 header:
 	@KRS_WRITE_HEADER=1 cargo test --release --quiet --test header

@@ -1,0 +1,3 @@
+module kafka_rs/bindings/go
+
+go 1.24

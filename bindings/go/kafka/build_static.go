@@ -1,0 +1,7 @@
+//go:build cgo && !dynamic
+
+package kafka
+
+// #cgo CFLAGS: -DKRS_FROM_CHECKOUT
+// #cgo LDFLAGS: ${SRCDIR}/libkafka_rs.a -lm -ldl -lpthread
+import "C"
