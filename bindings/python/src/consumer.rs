@@ -45,9 +45,22 @@ struct State {
 
 /// What a step of receiving came to.
 enum Step {
-    Row(Taken),
+    Message(Taken),
+    Event(Vec<Taken>),
     Woken,
     Nothing,
+}
+
+impl State {
+    /// What comes next, if it is here. An event waits until the one before has been dealt with.
+    fn take(&mut self) -> Option<Step> {
+        let (rows, row) = self.events.peek()?;
+        if what(rows, row) == What::Message {
+            return self.events.take().map(Step::Message);
+        }
+        let whole = !self.events.keeps() && self.events.take_event(&mut self.event);
+        whole.then(|| Step::Event(std::mem::take(&mut self.event)))
+    }
 }
 
 #[pyclass(frozen, subclass, module = "kafka_rs._native")]
@@ -93,10 +106,13 @@ fn raise(py: Python<'_>, error: &Error) -> PyErr {
 }
 
 impl ConsumerCore {
-    /// A row that needs no call of the core and no waiting.
+    /// A message that needs no call of the core and no waiting.
     #[inline]
     fn take_now(&self) -> Option<Taken> {
-        self.state.try_lock()?.as_mut()?.events.take()
+        let mut state = self.state.try_lock()?;
+        let events = &mut state.as_mut()?.events;
+        let (rows, row) = events.peek()?;
+        (what(rows, row) == What::Message).then(|| events.take())?
     }
 
     /// Runs `body` with the state, without the interpreter lock, when no other thread is in it.
@@ -127,25 +143,26 @@ impl ConsumerCore {
     /// Waits up to one slice for a row. `max` None: for a program that takes one at a time.
     fn step(&self, py: Python<'_>, max: Option<usize>, deadline: Deadline) -> PyResult<Step> {
         self.with_state(py, |state| {
-            let max = max.unwrap_or(state.events.at_once());
-            if let Some(taken) = state.events.take() {
-                return Ok(Step::Row(taken));
+            let max = max.unwrap_or(0).max(state.events.at_once());
+            if let Some(step) = state.take() {
+                return Ok(step);
             }
+            let slice = deadline.slice_ms();
             if state.events.keeps() {
-                // In a callback: what is left comes once it has returned.
+                // An event is being dealt with, by this thread or another: what is left comes afterwards.
+                std::thread::sleep(Duration::from_millis(1.min(slice) as u64));
                 return Ok(Step::Nothing);
             }
             if state.events.receive(max, 0)? {
-                return Ok(state.events.take().map_or(Step::Nothing, Step::Row));
+                return Ok(state.take().unwrap_or(Step::Nothing));
             }
-            let slice = deadline.slice_ms();
             if slice == 0 {
                 return Ok(Step::Nothing);
             }
-            let State { events, wake, .. } = state;
+            let State { events, wake, .. } = &mut *state;
             match events.receive_or_wake(max, slice, wake)? {
                 None => Ok(Step::Woken),
-                Some(true) => Ok(events.take().map_or(Step::Nothing, Step::Row)),
+                Some(true) => Ok(state.take().unwrap_or(Step::Nothing)),
                 Some(false) => Ok(Step::Nothing),
             }
         })
@@ -159,8 +176,13 @@ impl ConsumerCore {
     ) -> PyResult<Next> {
         let py = slf.py();
         loop {
-            let taken = match slf.get().step(py, max, deadline)? {
-                Step::Row(taken) => taken,
+            match slf.get().step(py, max, deadline)? {
+                Step::Message(taken) => return Ok(Next::Message(taken)),
+                Step::Event(event) => {
+                    if let Some(message) = Self::dispatch(slf, event)? {
+                        return Ok(Next::Message(message));
+                    }
+                }
                 Step::Woken => return Ok(Next::Woken),
                 Step::Nothing => {
                     py.check_signals()?;
@@ -168,56 +190,32 @@ impl ConsumerCore {
                     if deadline.is_over() {
                         return Ok(Next::TimedOut);
                     }
-                    continue;
                 }
-            };
-            if what(&taken.rows, taken.row) == What::Message {
-                return Ok(Next::Message(taken));
-            }
-            if let Some(message) = Self::dispatch(slf, taken)? {
-                return Ok(Next::Message(message));
             }
         }
     }
 
     /// Gives an event to Python; what Python hands back takes the place of a message.
-    fn dispatch(slf: &Bound<'_, Self>, taken: Taken) -> PyResult<Option<Taken>> {
+    fn dispatch(slf: &Bound<'_, Self>, mut event: Vec<Taken>) -> PyResult<Option<Taken>> {
         let py = slf.py();
-        let more = taken.rows.flags[taken.row] & ffi::KRS_ROW_MORE != 0;
-        let kind = taken.rows.kind[taken.row];
-        let again = Taken {
-            rows: Arc::clone(&taken.rows),
-            row: taken.row,
-        };
-        let event = slf.get().with_state(py, move |state| {
-            state.event.push(Taken {
-                rows: Arc::clone(&taken.rows),
-                row: taken.row,
-            });
-            if more {
-                return Ok(None);
-            }
-            state.events.keep_last(true);
-            Ok(Some(std::mem::take(&mut state.event)))
-        })?;
-        let Some(event) = event else { return Ok(None) };
         let rows = event
             .iter()
             .map(|taken| describe(py, &taken.rows, taken.row))
             .collect::<PyResult<Vec<_>>>()?;
+        let kind = event.first().map_or(0, |first| first.rows.kind[first.row]);
         let result = slf.call_method1(intern!(py, "_event"), (PyList::new(py, rows)?,));
         let this = slf.get();
         py.detach(|| {
             // Even if the callback closed the consumer.
             if let Some(state) = this.state.lock().as_mut() {
-                state.events.keep_last(false);
+                state.events.let_go();
                 if matches!(kind, ffi::KRS_EVENT_ASSIGN | ffi::KRS_EVENT_REVOKE) {
                     // Passed back at once: the core answers what the program did not.
                     let _: Result<()> = state.events.give_back();
                 }
             }
         });
-        Ok(result?.is_truthy()?.then_some(again))
+        Ok(result?.is_truthy()?.then(|| event.pop()).flatten())
     }
 
     /// Log lines go to Python now and then.
@@ -350,12 +348,7 @@ impl ConsumerCore {
         if this.birth.is_here()
             && let Some(taken) = this.take_now()
         {
-            if what(&taken.rows, taken.row) == What::Message {
-                return Ok(Some(Message::received(taken.rows, taken.row)));
-            }
-            if let Some(taken) = Self::dispatch(slf, taken)? {
-                return Ok(Some(Message::received(taken.rows, taken.row)));
-            }
+            return Ok(Some(Message::received(taken.rows, taken.row)));
         }
         match Self::next_message(slf, None, Deadline::after(timeout))? {
             Next::Message(taken) => Ok(Some(Message::received(taken.rows, taken.row))),
@@ -621,24 +614,27 @@ impl ConsumerCore {
             if done.call0()?.is_truthy()? {
                 return Ok(true);
             }
-            let taken = slf.get().with_state(py, |state| {
-                let events = &mut state.events;
-                if events.peek().is_none() {
-                    events.receive(EVENT_ROWS, deadline.slice_ms())?;
+            let step = slf.get().with_state(py, |state| {
+                if state.events.peek().is_none() && !state.events.keeps() {
+                    state.events.receive(EVENT_ROWS, deadline.slice_ms())?;
                 }
-                match events.peek() {
-                    Some((rows, row)) if what(rows, row) == What::Event => Ok(events.take()),
-                    Some(_) => {
-                        events.give_back()?;
+                match state.events.peek() {
+                    Some((rows, row)) if what(rows, row) == What::Event => Ok(state.take()),
+                    Some(_) if !state.events.keeps() => {
+                        state.events.give_back()?;
                         // Messages are there, and an event is not: it will come in a moment.
+                        std::thread::sleep(Duration::from_millis(1));
+                        Ok(None)
+                    }
+                    Some(_) => {
                         std::thread::sleep(Duration::from_millis(1));
                         Ok(None)
                     }
                     None => Ok(None),
                 }
             })?;
-            if let Some(taken) = taken {
-                Self::dispatch(slf, taken)?;
+            if let Some(Step::Event(event)) = step {
+                Self::dispatch(slf, event)?;
             } else if deadline.is_over() {
                 return Ok(false);
             }

@@ -156,9 +156,32 @@ impl Reader {
         self.kept.unwrap_or(self.next).min(self.next) as u32
     }
 
-    /// While `kept`, the row handed out last does not count as delivered.
-    pub fn keep_last(&mut self, kept: bool) {
-        self.kept = kept.then(|| self.next.saturating_sub(1));
+    /// Takes the rows of one event, which starts at the next row, and adds them to `event`; true if its last is among
+    /// them. They do not count as delivered until `let_go`.
+    pub fn take_event(&mut self, event: &mut Vec<Taken>) -> bool {
+        let Some(rows) = self.rows.clone() else {
+            return false;
+        };
+        self.kept = Some(self.next);
+        while self.next < rows.len() {
+            let row = self.next;
+            self.next += 1;
+            event.push(Taken {
+                rows: Arc::clone(&rows),
+                row,
+            });
+            if rows.flags[row] & ffi::KRS_ROW_MORE == 0 {
+                return true;
+            }
+        }
+        // The rest is in the next batch, which is had only by passing this one back.
+        self.kept = None;
+        false
+    }
+
+    /// What was handed out counts as delivered again.
+    pub fn let_go(&mut self) {
+        self.kept = None;
     }
 
     /// Something changed that the rows which are left may not know of.
