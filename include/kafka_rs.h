@@ -391,8 +391,9 @@ typedef struct krs_batch_view {
     krs_column topics;
     uint32_t topic_count;
     uint32_t reserved;
-    // Becomes other than 0 when the receiver should call again soon, although
-    // it has rows left. Only a consumer's batches ever set it. Another thread
+    // Becomes other than 0 when the receiver should call again before it deals
+    // with another row, although it has rows left: an event waits, or some of them
+    // may have become stale. Only a consumer's batches ever set it. Another thread
     // writes it: read it atomically (`__atomic_load_n`, `stdatomic.h`), as often
     // as you like.
     const uint32_t *attention;
@@ -825,7 +826,7 @@ krs_code krs_client_stats(krs_client client, krs_stats *stats, krs_error *err);
 // later, or the end. Asks brokers.
 //
 // Answers, ownership and threads: as for `krs_consumer_position()`.
-// Errors: `KRS_ERR_TIMED_OUT`.
+// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`.
 krs_code krs_cluster_offsets_for_times(krs_client client,
                                        const krs_partitions *times,
                                        int32_t timeout_ms,
@@ -837,7 +838,7 @@ krs_code krs_cluster_offsets_for_times(krs_client client,
 // last seen while fetching (-1001 = never); otherwise asks a broker.
 //
 // Threads: any.
-// Errors: `KRS_ERR_TIMED_OUT`; `KRS_ERR_UNKNOWN_PARTITION`.
+// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`; `KRS_ERR_UNKNOWN_PARTITION`.
 krs_code krs_cluster_watermarks(krs_client client,
                                 const char *topic,
                                 int32_t partition,
@@ -853,7 +854,7 @@ krs_code krs_cluster_watermarks(krs_client client,
 //
 // Ownership: `*batch` is the caller's; see `krs_consumer_position()`.
 // Threads: any.
-// Errors: `KRS_ERR_TIMED_OUT`. The error of a topic is in its row.
+// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`. The error of a topic is in its row.
 krs_code krs_cluster_metadata(krs_client client,
                               const char *topic,
                               uint32_t all_topics,
@@ -868,7 +869,7 @@ krs_code krs_cluster_metadata(krs_client client,
 //
 // Ownership: copied to the caller's memory.
 // Threads: any.
-// Errors: `KRS_ERR_TIMED_OUT`; `KRS_ERR_ARGUMENT` if it does not fit.
+// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`; `KRS_ERR_ARGUMENT` if it does not fit.
 krs_code krs_cluster_id(krs_client client,
                         int32_t timeout_ms,
                         char *buffer,
@@ -879,7 +880,7 @@ krs_code krs_cluster_id(krs_client client,
 // The id of the broker that controls the cluster.
 //
 // Threads: any.
-// Errors: `KRS_ERR_TIMED_OUT`.
+// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`.
 krs_code krs_cluster_controller_id(krs_client client,
                                    int32_t timeout_ms,
                                    int32_t *id,
@@ -1078,11 +1079,18 @@ krs_code krs_consumer_assignment(krs_client client,
 // `KRS_EVENT_REVOKE`, for the application to answer with
 // `krs_consumer_assign()`. At first as `go.application.rebalance.enable` says.
 //
-// A rebalance goes on only when it is answered. Where the application passes its
-// rows back as delivered without an answer, the core gives the usual one. When a
-// revoke comes out, no row of its partitions will come any more, and their
-// offsets can still be committed, unless they are lost (`KRS_ROW_LOST`). While
-// the client closes, the core answers.
+// A rebalance goes on only when it is answered. Collect its rows, until one has no
+// `KRS_ROW_MORE`, and call `krs_consumer_assign()`: for an assign with
+// `KRS_ASSIGN_REPLACE` in an eager group and `KRS_ASSIGN_ADD` in a cooperative one
+// (`krs_consumer_rebalance_protocol()`), for a revoke with `KRS_ASSIGN_REPLACE` and
+// no partitions, or `KRS_ASSIGN_REMOVE`. An event without partitions is one row
+// with partition -1, and wants an answer, too. A call that fails leaves the
+// question open.
+//
+// Where the application passes the rows back as delivered without an answer, the
+// core gives the usual one; while the client closes, the core answers. When a
+// revoke comes out, no row of its partitions will come any more, and what was
+// delivered of them can still be committed, unless they are lost (`KRS_ROW_LOST`).
 //
 // Threads: any.
 krs_code krs_consumer_application_rebalance(krs_client client,
@@ -1093,13 +1101,17 @@ krs_code krs_consumer_application_rebalance(krs_client client,
 // committed), also in answer to a rebalance. `how`: `KRS_ASSIGN_REPLACE` (with
 // none: nothing is assigned any more), or `KRS_ASSIGN_ADD` and
 // `KRS_ASSIGN_REMOVE`, which a group with the cooperative protocol requires
-// (`krs_consumer_rebalance_protocol()`). What was delivered of a partition that
-// goes is committed (`enable.auto.commit`); its other rows are never seen again.
+// (`krs_consumer_rebalance_protocol()`). All of it is done, or nothing. What was
+// delivered of a partition that goes is committed (`enable.auto.commit`); its other
+// rows are never seen again, and a pause of it ends. A batch that is still out has
+// delivered nothing: pass it back first (`krs_chan_recv()` with `max` 0).
 //
 // Ownership: all is copied. `partitions` may be NULL for none.
 // Threads: any.
-// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol;
-// `KRS_ERR_FATAL`.
+// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol, or a partition
+// to remove is not assigned; -173 (`_CONFLICT`): one to add is;
+// `KRS_ERR_ARGUMENT`, `KRS_ERR_INVALID_ARG`: one is there twice, or its offset is
+// none; `KRS_ERR_FATAL`.
 krs_code krs_consumer_assign(krs_client client,
                              uint32_t how,
                              const krs_partitions *partitions,
@@ -1132,8 +1144,9 @@ krs_code krs_consumer_resume(krs_client client,
 // `KRS_OFFSET_END`, or -2000 - n for n before the end. When this returned, no row
 // from before comes out.
 //
-// `timeout_ms` bounds the wait for a partition that has been assigned just now,
-// where fetching has not begun; if it passes, the seek is done later all the same.
+// `timeout_ms` (-1 = five seconds) bounds the wait for a partition that has been
+// assigned just now, where fetching has not begun; if it passes, the seek is done
+// later all the same.
 //
 // Answers as `krs_consumer_position()`: `KRS_ERR_STATE` for a partition that is
 // not assigned, `KRS_ERR_INVALID_ARG` for an offset that is no position. Both
@@ -1165,7 +1178,7 @@ krs_code krs_consumer_position(krs_client client,
                                krs_error *err);
 
 // What the group has committed for each partition, `KRS_OFFSET_NONE` if nothing:
-// asks a broker.
+// asks a broker. `timeout_ms` -1 = a minute.
 //
 // Answers, ownership and threads: as for `krs_consumer_position()`.
 // Errors: `KRS_ERR_TIMED_OUT`.
@@ -1195,8 +1208,8 @@ krs_code krs_consumer_store(krs_client client,
 // a batch that was passed back, the offset after it. With
 // `enable.auto.offset.store` set to false: what `krs_consumer_store()` stored.
 //
-// `timeout_ms` 0: returns at once, and the outcome comes as rows of kind
-// `KRS_EVENT_COMMIT` with `opaque`. Otherwise the outcome is waited for
+// `timeout_ms` 0: returns at once with no rows, and the outcome comes as rows of
+// kind `KRS_EVENT_COMMIT` with `opaque`. Otherwise the outcome is waited for
 // (-1 = for ever) and answered as by `krs_consumer_position()`, a row for each
 // partition that was committed.
 //

@@ -16,6 +16,8 @@ use crate::rd::{self, LogSink};
 
 /// As many lines as confluent-kafka-go keeps.
 const LOG_CAPACITY: usize = 10_000;
+/// Giving a native client back takes this long at most, where brokers answer.
+const LONGEST_END: Duration = Duration::from_millis(100);
 /// A close without a deadline still ends.
 const LONGEST_CLOSE: Duration = Duration::from_secs(60);
 
@@ -172,6 +174,15 @@ pub fn log_sink(logs: &Option<Arc<Queue>>) -> LogSink {
     })
 }
 
+/// For calls of librdkafka that nobody can end, not even who closes the client.
+pub fn at_most_a_minute(timeout_ms: i32) -> i32 {
+    if timeout_ms < 0 {
+        LONGEST_CLOSE.as_millis() as i32
+    } else {
+        timeout_ms
+    }
+}
+
 pub fn deadline(timeout_ms: i32) -> Instant {
     let timeout = u64::try_from(timeout_ms).map_or(LONGEST_CLOSE, Duration::from_millis);
     Instant::now() + timeout
@@ -206,4 +217,9 @@ impl LastStats {
         // Before the first there is nothing to parse.
         serde_json::from_str(&self.0.lock()).unwrap_or_default()
     }
+}
+
+/// The part of a close's time that is left for giving the native client back.
+pub fn for_the_end(end: Instant) -> Duration {
+    (end.saturating_duration_since(Instant::now()) / 6).min(LONGEST_END)
 }

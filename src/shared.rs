@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
 
 /// The common end takes a few milliseconds, which a deadline of 0 allows.
-const SHORTEST_END: Duration = Duration::from_millis(50);
+const SHORTEST_END: Duration = Duration::from_millis(20);
 
 pub struct Shared<T: Send + Sync + 'static> {
     /// Gone once the client is closed.

@@ -351,7 +351,8 @@ impl Consumer {
         if self.closing.swap(true, Ordering::SeqCst) {
             return Err(CLOSED);
         }
-        let end = client::deadline(timeout_ms);
+        let over = client::deadline(timeout_ms);
+        let end = over - client::for_the_end(over);
         // Receivers hold the lock only while they take rows, never while they wait.
         let native = self.native.take();
         self.recall();
@@ -373,7 +374,7 @@ impl Consumer {
             let time = end.saturating_duration_since(Instant::now());
             result.uncommitted = !self.commit_all(&native, end - time / 4);
             let left = self.leave_group(&native, end);
-            result.unfinished = !native.end(end) || !left;
+            result.unfinished = !native.end(over) || !left;
         }
         if let Some(logs) = &self.logs {
             logs.close();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::partitions::Position;
 use super::{CLOSED, Consumer, Lease, Native, SLICE_MS, State};
+use crate::client;
 use crate::error::{Code, Error, Result, code};
 use crate::partition::{TopicPartition, offset};
 use crate::rd::{self, EventKind, List};
@@ -162,6 +163,7 @@ impl Consumer {
         timeout_ms: i32,
     ) -> Result<Vec<TopicPartition>> {
         let list = List::of(list)?;
+        let timeout_ms = client::at_most_a_minute(timeout_ms);
         self.share()?.client.committed(&list, timeout_ms)?;
         Ok(list.to_vec())
     }

@@ -10,6 +10,7 @@ use super::objects::CLIENTS;
 use super::partition::{Answer, decode};
 use super::types::{krs_batch_view, krs_client, krs_code, krs_error, krs_partitions};
 use crate::batch::{Batch, Kind, Row};
+use crate::client::at_most_a_minute;
 use crate::error::Result;
 use crate::rd::cluster::{Metadata, Of};
 use crate::rd::{self, List};
@@ -19,7 +20,7 @@ use crate::rd::{self, List};
 /// later, or the end. Asks brokers.
 ///
 /// Answers, ownership and threads: as for `krs_consumer_position()`.
-/// Errors: `KRS_ERR_TIMED_OUT`.
+/// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_cluster_offsets_for_times(
     client: krs_client,
@@ -33,7 +34,9 @@ pub unsafe extern "C" fn krs_cluster_offsets_for_times(
     unsafe {
         Answer { batch, view, err }.partitions("offset for time", || {
             let list = List::of(&decode(times)?)?;
-            ask(client, |native| native.offsets_for_times(&list, timeout_ms))?;
+            ask(client, |native| {
+                native.offsets_for_times(&list, at_most_a_minute(timeout_ms))
+            })?;
             Ok(list.to_vec())
         })
     }
@@ -43,7 +46,7 @@ pub unsafe extern "C" fn krs_cluster_offsets_for_times(
 /// last seen while fetching (-1001 = never); otherwise asks a broker.
 ///
 /// Threads: any.
-/// Errors: `KRS_ERR_TIMED_OUT`; `KRS_ERR_UNKNOWN_PARTITION`.
+/// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`; `KRS_ERR_UNKNOWN_PARTITION`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_cluster_watermarks(
     client: krs_client,
@@ -59,7 +62,7 @@ pub unsafe extern "C" fn krs_cluster_watermarks(
         let (topic, low, high) =
             unsafe { (text("topic", topic)?, out("low", low)?, out("high", high)?) };
         (*low, *high) = ask(client, |native| {
-            native.watermarks(topic, partition, timeout_ms)
+            native.watermarks(topic, partition, at_most_a_minute(timeout_ms))
         })?;
         Ok(())
     })
@@ -72,7 +75,7 @@ pub unsafe extern "C" fn krs_cluster_watermarks(
 ///
 /// Ownership: `*batch` is the caller's; see `krs_consumer_position()`.
 /// Threads: any.
-/// Errors: `KRS_ERR_TIMED_OUT`. The error of a topic is in its row.
+/// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`. The error of a topic is in its row.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_cluster_metadata(
     client: krs_client,
@@ -91,7 +94,9 @@ pub unsafe extern "C" fn krs_cluster_metadata(
                 (true, 0) => Of::Known,
                 (true, _) => Of::All,
             };
-            ask(client, |native| native.metadata(&of, timeout_ms))
+            ask(client, |native| {
+                native.metadata(&of, at_most_a_minute(timeout_ms))
+            })
         };
         let answer = Answer { batch, view, err };
         // SAFETY: the caller passes places for the answer.
@@ -105,7 +110,7 @@ pub unsafe extern "C" fn krs_cluster_metadata(
 ///
 /// Ownership: copied to the caller's memory.
 /// Threads: any.
-/// Errors: `KRS_ERR_TIMED_OUT`; `KRS_ERR_ARGUMENT` if it does not fit.
+/// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`; `KRS_ERR_ARGUMENT` if it does not fit.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_cluster_id(
     client: krs_client,
@@ -116,7 +121,9 @@ pub unsafe extern "C" fn krs_cluster_id(
     err: *mut krs_error,
 ) -> krs_code {
     guard(err, || {
-        let id = ask(client, |native| native.cluster_id(timeout_ms))?;
+        let id = ask(client, |native| {
+            native.cluster_id(at_most_a_minute(timeout_ms))
+        })?;
         // SAFETY: the caller's buffer has `capacity` bytes.
         unsafe { copy_text("the cluster's id", &id, buffer, capacity, len) }
     })
@@ -125,7 +132,7 @@ pub unsafe extern "C" fn krs_cluster_id(
 /// The id of the broker that controls the cluster.
 ///
 /// Threads: any.
-/// Errors: `KRS_ERR_TIMED_OUT`.
+/// Errors (`timeout_ms` -1 = a minute): `KRS_ERR_TIMED_OUT`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_cluster_controller_id(
     client: krs_client,
@@ -136,7 +143,9 @@ pub unsafe extern "C" fn krs_cluster_controller_id(
     guard(err, || {
         // SAFETY: the caller passes a place for the result.
         let place = unsafe { out("id", id) }?;
-        *place = ask(client, |native| native.controller_id(timeout_ms))?;
+        *place = ask(client, |native| {
+            native.controller_id(at_most_a_minute(timeout_ms))
+        })?;
         Ok(())
     })
 }

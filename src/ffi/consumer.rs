@@ -93,11 +93,18 @@ pub unsafe extern "C" fn krs_consumer_assignment(
 /// `KRS_EVENT_REVOKE`, for the application to answer with
 /// `krs_consumer_assign()`. At first as `go.application.rebalance.enable` says.
 ///
-/// A rebalance goes on only when it is answered. Where the application passes its
-/// rows back as delivered without an answer, the core gives the usual one. When a
-/// revoke comes out, no row of its partitions will come any more, and their
-/// offsets can still be committed, unless they are lost (`KRS_ROW_LOST`). While
-/// the client closes, the core answers.
+/// A rebalance goes on only when it is answered. Collect its rows, until one has no
+/// `KRS_ROW_MORE`, and call `krs_consumer_assign()`: for an assign with
+/// `KRS_ASSIGN_REPLACE` in an eager group and `KRS_ASSIGN_ADD` in a cooperative one
+/// (`krs_consumer_rebalance_protocol()`), for a revoke with `KRS_ASSIGN_REPLACE` and
+/// no partitions, or `KRS_ASSIGN_REMOVE`. An event without partitions is one row
+/// with partition -1, and wants an answer, too. A call that fails leaves the
+/// question open.
+///
+/// Where the application passes the rows back as delivered without an answer, the
+/// core gives the usual one; while the client closes, the core answers. When a
+/// revoke comes out, no row of its partitions will come any more, and what was
+/// delivered of them can still be committed, unless they are lost (`KRS_ROW_LOST`).
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
@@ -115,13 +122,17 @@ pub unsafe extern "C" fn krs_consumer_application_rebalance(
 /// committed), also in answer to a rebalance. `how`: `KRS_ASSIGN_REPLACE` (with
 /// none: nothing is assigned any more), or `KRS_ASSIGN_ADD` and
 /// `KRS_ASSIGN_REMOVE`, which a group with the cooperative protocol requires
-/// (`krs_consumer_rebalance_protocol()`). What was delivered of a partition that
-/// goes is committed (`enable.auto.commit`); its other rows are never seen again.
+/// (`krs_consumer_rebalance_protocol()`). All of it is done, or nothing. What was
+/// delivered of a partition that goes is committed (`enable.auto.commit`); its other
+/// rows are never seen again, and a pause of it ends. A batch that is still out has
+/// delivered nothing: pass it back first (`krs_chan_recv()` with `max` 0).
 ///
 /// Ownership: all is copied. `partitions` may be NULL for none.
 /// Threads: any.
-/// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol;
-/// `KRS_ERR_FATAL`.
+/// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol, or a partition
+/// to remove is not assigned; -173 (`_CONFLICT`): one to add is;
+/// `KRS_ERR_ARGUMENT`, `KRS_ERR_INVALID_ARG`: one is there twice, or its offset is
+/// none; `KRS_ERR_FATAL`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_consumer_assign(
     client: krs_client,
@@ -196,8 +207,9 @@ pub unsafe extern "C" fn krs_consumer_resume(
 /// `KRS_OFFSET_END`, or -2000 - n for n before the end. When this returned, no row
 /// from before comes out.
 ///
-/// `timeout_ms` bounds the wait for a partition that has been assigned just now,
-/// where fetching has not begun; if it passes, the seek is done later all the same.
+/// `timeout_ms` (-1 = five seconds) bounds the wait for a partition that has been
+/// assigned just now, where fetching has not begun; if it passes, the seek is done
+/// later all the same.
 ///
 /// Answers as `krs_consumer_position()`: `KRS_ERR_STATE` for a partition that is
 /// not assigned, `KRS_ERR_INVALID_ARG` for an offset that is no position. Both
@@ -249,7 +261,7 @@ pub unsafe extern "C" fn krs_consumer_position(
 }
 
 /// What the group has committed for each partition, `KRS_OFFSET_NONE` if nothing:
-/// asks a broker.
+/// asks a broker. `timeout_ms` -1 = a minute.
 ///
 /// Answers, ownership and threads: as for `krs_consumer_position()`.
 /// Errors: `KRS_ERR_TIMED_OUT`.
@@ -299,8 +311,8 @@ pub unsafe extern "C" fn krs_consumer_store(
 /// a batch that was passed back, the offset after it. With
 /// `enable.auto.offset.store` set to false: what `krs_consumer_store()` stored.
 ///
-/// `timeout_ms` 0: returns at once, and the outcome comes as rows of kind
-/// `KRS_EVENT_COMMIT` with `opaque`. Otherwise the outcome is waited for
+/// `timeout_ms` 0: returns at once with no rows, and the outcome comes as rows of
+/// kind `KRS_EVENT_COMMIT` with `opaque`. Otherwise the outcome is waited for
 /// (-1 = for ever) and answered as by `krs_consumer_position()`, a row for each
 /// partition that was committed.
 ///

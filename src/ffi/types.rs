@@ -400,8 +400,9 @@ pub struct krs_batch_view {
     pub topics: krs_column,
     pub topic_count: u32,
     pub reserved: u32,
-    /// Becomes other than 0 when the receiver should call again soon, although
-    /// it has rows left. Only a consumer's batches ever set it. Another thread
+    /// Becomes other than 0 when the receiver should call again before it deals
+    /// with another row, although it has rows left: an event waits, or some of them
+    /// may have become stale. Only a consumer's batches ever set it. Another thread
     /// writes it: read it atomically (`__atomic_load_n`, `stdatomic.h`), as often
     /// as you like.
     pub attention: *const u32,

@@ -430,7 +430,8 @@ impl Producer {
         if self.closing.swap(true, Ordering::SeqCst) {
             return Err(CLOSED);
         }
-        let end = client::deadline(timeout_ms);
+        let over = client::deadline(timeout_ms);
+        let end = over - client::for_the_end(over);
         let now = Instant::now();
         let reserve = CLOSE_RESERVE.min(end.saturating_duration_since(now) / 4);
         let in_time = self.flush_until(Some(end - reserve))?;
@@ -445,7 +446,7 @@ impl Producer {
         if let Some(native) = native {
             self.deliver_from(&native);
             result.unknown = self.report_unknown();
-            result.unfinished = !native.end(end);
+            result.unfinished = !native.end(over);
         }
         self.events.close();
         if let Some(logs) = &self.logs {
