@@ -181,8 +181,9 @@ func admin[T any](a *AdminClient, ctx context.Context, options *adminOptions, ca
 	if ctx == nil || ctx.Done() == nil {
 		return call(milliseconds(timeout))
 	}
+	bounded := false
 	if deadline, ok := ctx.Deadline(); ok && (timeout < 0 || time.Until(deadline) < timeout) {
-		timeout = max(time.Until(deadline), 0)
+		timeout, bounded = max(time.Until(deadline), 0), true
 	}
 	type outcome struct {
 		value T
@@ -198,6 +199,10 @@ func admin[T any](a *AdminClient, ctx context.Context, options *adminOptions, ca
 	case o := <-done:
 		if o.err != nil && ctx.Err() != nil {
 			return none, ctx.Err()
+		}
+		// The core may be the first to see that the time of ctx is up.
+		if failed, ok := o.err.(Error); ok && bounded && failed.code == ErrTimedOut {
+			return none, context.DeadlineExceeded
 		}
 		return o.value, o.err
 	case <-ctx.Done():
