@@ -108,7 +108,8 @@ func (c *Consumer) String() string { return c.name }
 // Logs is the channel of log lines, nil unless go.logs.channel.enable is set.
 func (c *Consumer) Logs() chan LogEvent { return c.logs.channel() }
 
-// Events is the channel of messages and events with go.events.channel.enable, and nil without. It is closed by Close.
+// Events is the channel of messages and events with go.events.channel.enable, and nil without. It is closed by Close. It
+// holds one event at most: what is fetched ahead waits in the library.
 //
 // Nothing outdated comes out of it: before a revoke is told, and while Seek, Pause, Assign and their like run, what waits
 // in the channel is taken back. What a receiver took before that, it has.

@@ -770,3 +770,58 @@ func TestAConsumerNeedsAGroup(t *testing.T) {
 		t.Fatal("an empty group.id is taken")
 	}
 }
+
+func TestCallsFromAnotherGoroutineLoseAndDoubleNothing(t *testing.T) {
+	for _, channel := range []bool{false, true} {
+		t.Run(fmt.Sprint("channel ", channel), func(t *testing.T) {
+			topic := fresh("topic")
+			const count = 5_000
+			p := newProducer(t, ConfigMap{"go.delivery.reports": false})
+			for i := 0; i < count; i++ {
+				m := message(topic, fmt.Sprint(i))
+				m.TopicPartition.Partition = 0
+				check(t, p.ProduceContext(context.Background(), m, nil))
+			}
+			p.Flush(-1)
+			c := assigned(t, topic, ConfigMap{"go.events.channel.enable": channel})
+			done := make(chan struct{})
+			turns := make(chan struct{}, count)
+			calls := 0
+			go func() {
+				defer close(done)
+				place := ofPartition(topic, 0, 0)
+				all := []func() error{
+					func() error { return c.Pause(place) },
+					func() error { return c.Resume(place) },
+					func() error { _, err := c.Position(place); return err },
+					func() error { _, err := c.Commit(); return err },
+				}
+				for range turns {
+					if err := all[calls%len(all)](); err != nil {
+						if failed := err.(Error); failed.Code() != ErrNoOffset && failed.Code() != ErrState {
+							t.Error(err)
+						}
+					}
+					calls++
+				}
+			}()
+			for i := 0; i < count; i++ {
+				if i%50 == 0 {
+					for range 4 {
+						turns <- struct{}{}
+					}
+				}
+				m, ok := pollSomething(t, c).(*Message)
+				if !ok {
+					i--
+					continue
+				}
+				checkNumber(t, m, topic, i)
+			}
+			close(turns)
+			check(t, c.Close())
+			<-done
+			t.Logf("%d calls meanwhile", calls)
+		})
+	}
+}

@@ -448,7 +448,7 @@ func TestNoGoroutineIsLeftAfterClose(t *testing.T) {
 	}
 	cycle()
 	before := runtime.NumGoroutine()
-	cycles := 30
+	cycles := 100
 	for i := 0; i < cycles; i++ {
 		cycle()
 	}

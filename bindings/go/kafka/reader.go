@@ -13,12 +13,20 @@ import (
 // What waits in the channel is not delivered yet: the core has lent it, as a few batches (flights), and hears of a batch
 // only when the application has received all of it. So everything that makes rows outdated first takes back what waits in
 // the channel, tells the core exactly how far the application came, and gets from it again what is still valid.
+//
+// The channel holds one event at most. Of two, the application might receive the second just after the first was taken
+// back.
 type reader struct {
 	consumer *Consumer
 	events   chan Event
 	ctx      context.Context
 	cancel   context.CancelFunc
 	done     chan struct{}
+
+	// The goroutine's own: when to look whether it is wanted, and whether that is to come. It is left to run from one event
+	// to the next.
+	looks   *time.Timer
+	looking bool
 
 	// Under the consumer's lock, as is what follows. It is told of when nobody offers or settles any more.
 	changed *sync.Cond
@@ -63,10 +71,11 @@ const (
 func startReader(c *Consumer, size int) *reader {
 	r := &reader{
 		consumer: c,
-		events:   make(chan Event, size),
+		events:   make(chan Event, min(size, 1)),
 		done:     make(chan struct{}),
 		abandon:  make(chan struct{}, 1),
 		changed:  sync.NewCond(&c.mu),
+		looks:    time.NewTimer(time.Hour),
 	}
 	r.ctx, r.cancel = context.WithCancel(context.Background())
 	go r.run()
@@ -85,6 +94,7 @@ const (
 
 func (r *reader) run() {
 	defer close(r.done)
+	defer r.looks.Stop()
 	for {
 		r.consumer.mu.Lock()
 		for r.settlers > 0 {
@@ -144,15 +154,18 @@ func (r *reader) await() readerState {
 // offer sends the pending event without the lock, until it is wanted back.
 func (r *reader) offer() {
 	sent := false
-	timer := time.NewTimer(readerLooks)
+	if !r.looking {
+		r.looks.Reset(readerLooks)
+		r.looking = true
+	}
 	select {
 	case r.events <- r.pending:
 		sent = true
 	case <-r.abandon:
-	case <-timer.C:
+	case <-r.looks.C:
+		r.looking = false
 	case <-r.ctx.Done():
 	}
-	timer.Stop()
 	r.consumer.mu.Lock()
 	defer r.consumer.mu.Unlock()
 	r.offering = false
