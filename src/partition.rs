@@ -38,6 +38,15 @@ impl TopicPartition {
         }
     }
 
+    /// Whether both name the same partition, whatever else they say.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.is(&other.topic, other.partition)
+    }
+
+    pub fn is(&self, topic: &str, partition: i32) -> bool {
+        self.topic == topic && self.partition == partition
+    }
+
     fn row(&self, kind: Kind) -> Row<'_> {
         Row {
             code: self.code,
@@ -51,13 +60,15 @@ impl TopicPartition {
     }
 }
 
-/// Pushes partition number `index` of `list` as a row. All rows of one list belong together.
-pub fn push(batch: &mut Batch, kind: Kind, flags: u8, list: &[TopicPartition], index: usize) {
-    let more = if index + 1 < list.len() { ROW_MORE } else { 0 };
-    batch.push(&Row {
-        flags: flags | more,
-        ..list[index].row(kind)
-    });
+/// Pushes a row for each partition. All rows of one list belong together.
+pub fn push_all(batch: &mut Batch, kind: Kind, flags: u8, list: &[TopicPartition]) {
+    for (index, partition) in list.iter().enumerate() {
+        let more = if index + 1 < list.len() { ROW_MORE } else { 0 };
+        batch.push(&Row {
+            flags: flags | more,
+            ..partition.row(kind)
+        });
+    }
 }
 
 /// The error of the first partition that has one.

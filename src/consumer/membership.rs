@@ -181,14 +181,12 @@ impl Consumer {
         let goes = |topic: &str, number: i32| match how {
             Assign::Replace | Assign::Clear => true,
             Assign::Add => false,
-            Assign::Remove => list
-                .iter()
-                .any(|p| p.topic == topic && p.partition == number),
+            Assign::Remove => list.iter().any(|p| p.is(topic, number)),
         };
         let owned = state.partitions.owned();
         let going: Vec<_> = owned
             .filter(|p| goes(&p.topic, p.partition))
-            .map(|p| (p.topic.clone(), p.partition))
+            .map(|p| TopicPartition::new(&p.topic, p.partition))
             .collect();
         if how == Assign::Replace && !going.is_empty() {
             // In two steps, for the second may fail when the first is done.
@@ -199,48 +197,20 @@ impl Consumer {
             // Before the partitions go, for what is stored goes into their commit.
             self.store_position(native, state);
         }
-        self.resume_going(native, state, &going);
+        resume_going(native, state, &going);
         native.client.assign(how, list, &native.rows)?;
-        for (topic, number) in &going {
-            state.partitions.unassign(topic, *number);
-            let index = state.partitions.index(topic, *number);
+        for gone in &going {
+            let index = state.partitions.unassign(&gone.topic, gone.partition);
             state.held.forget(index);
-            state
-                .seeks
-                .retain(|s| s.topic != *topic || s.partition != *number);
+            state.seeks.retain(|seek| !seek.is_same(gone));
         }
         if matches!(how, Assign::Replace | Assign::Add) {
-            for partition in list {
-                let TopicPartition {
-                    topic,
-                    partition,
-                    offset,
-                    ..
-                } = partition;
-                state.partitions.assign(topic, *partition, *offset);
+            for new in list {
+                let partitions = &mut state.partitions;
+                partitions.assign(&new.topic, new.partition, new.offset);
             }
         }
         Ok(())
-    }
-
-    /// librdkafka remembers a pause beyond the assignment, and would never fetch the
-    /// partition when it comes back.
-    fn resume_going(&self, native: &Native, state: &mut State, going: &[(String, i32)]) {
-        let paused: Vec<_> = going
-            .iter()
-            .filter(|(topic, number)| {
-                let index = state.partitions.find(topic, *number);
-                let partition = index.and_then(|index| state.partitions.get(index));
-                partition.is_some_and(|partition| partition.paused)
-            })
-            .map(|(topic, number)| TopicPartition::new(topic, *number))
-            .collect();
-        if let Ok(list) = List::of(&paused)
-            && !list.is_empty()
-        {
-            // Each is assigned, which is all that can be wrong with it.
-            let _ = native.client.pause(&list, false);
-        }
     }
 
     /// What is assigned, with the application's position.
@@ -304,7 +274,7 @@ impl Consumer {
             let mut state = self.state.lock();
             self.store_position(&native, &mut state);
             for entry in &mut answer {
-                entry.code = check_seek(&mut state, entry);
+                entry.code = check_seek(&state, entry);
                 if entry.code == code::OK {
                     state.begin_anew(entry);
                 }
@@ -353,10 +323,11 @@ impl Consumer {
 impl State {
     /// Whether one of these seeks is still to be done.
     fn seeks_any(&self, list: &[TopicPartition]) -> bool {
-        self.seeks.iter().any(|seek| {
-            let same = |p: &TopicPartition| p.topic == seek.topic && p.partition == seek.partition;
-            list.iter().any(|p| same(p) && p.offset == seek.offset)
-        })
+        let asked = |seek: &TopicPartition| {
+            let same = |p: &TopicPartition| p.is_same(seek) && p.offset == seek.offset;
+            list.iter().any(same)
+        };
+        self.seeks.iter().any(asked)
     }
 
     /// From here on only rows after a seek to `entry` count.
@@ -366,8 +337,7 @@ impl State {
             partition.restart(start);
             self.held.forget(index);
         }
-        let same = |s: &TopicPartition| s.topic == entry.topic && s.partition == entry.partition;
-        self.seeks.retain(|seek| !same(seek));
+        self.seeks.retain(|seek| !seek.is_same(entry));
         self.seeks.push(TopicPartition {
             code: code::OK,
             ..entry.clone()
@@ -375,12 +345,27 @@ impl State {
     }
 }
 
+/// librdkafka remembers a pause beyond the assignment, and would never fetch the
+/// partition when it comes back.
+fn resume_going(native: &Native, state: &State, going: &[TopicPartition]) {
+    let is_paused = |p: &&TopicPartition| {
+        let partition = state.partitions.lookup(&p.topic, p.partition);
+        partition.is_some_and(|partition| partition.paused)
+    };
+    let paused: Vec<_> = going.iter().filter(is_paused).cloned().collect();
+    if let Ok(list) = List::of(&paused)
+        && !list.is_empty()
+    {
+        // Each is assigned, which is all that can be wrong with it.
+        let _ = native.client.pause(&list, false);
+    }
+}
+
 /// What librdkafka would refuse half way is refused before.
 fn check_assign(state: &State, how: Assign, list: &[TopicPartition]) -> Result<()> {
     for (index, entry) in list.iter().enumerate() {
         let place = format!("{} [{}]", entry.topic, entry.partition);
-        let same = |p: &TopicPartition| p.topic == entry.topic && p.partition == entry.partition;
-        if list[..index].iter().any(same) {
+        if list[..index].iter().any(|p| p.is_same(entry)) {
             return Err(Error::argument(format!(
                 "partitions: {place} is there twice"
             )));
@@ -407,10 +392,9 @@ fn check_assign(state: &State, how: Assign, list: &[TopicPartition]) -> Result<(
 }
 
 /// Whether librdkafka would take it: a seek that it refuses kills the partition.
-fn check_seek(state: &mut State, entry: &TopicPartition) -> i32 {
+fn check_seek(state: &State, entry: &TopicPartition) -> i32 {
     let is_place = entry.offset >= offset::BEGINNING || entry.offset <= offset::TAIL;
-    let index = state.partitions.find(&entry.topic, entry.partition);
-    let partition = index.and_then(|index| state.partitions.get(index));
+    let partition = state.partitions.lookup(&entry.topic, entry.partition);
     match partition.map(|partition| partition.ownership) {
         _ if !is_place => code::INVALID_ARG,
         Some(Ownership::Ours) => code::OK,

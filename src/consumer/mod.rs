@@ -299,8 +299,9 @@ impl Consumer {
                 push_error(&mut state.events, event.code(), flags, &event.error_text());
             }
             EventKind::Stats => {
-                self.stats.keep(&event.stats());
-                push_text(&mut state.events, Kind::Stats, &event.stats());
+                let stats = event.stats();
+                self.stats.keep(&stats);
+                push_text(&mut state.events, Kind::Stats, &stats);
             }
             EventKind::TokenRefresh => {
                 push_text(&mut state.events, Kind::TokenRefresh, &event.config());
@@ -568,9 +569,7 @@ fn push_partitions(
     list: &[TopicPartition],
 ) {
     events.append(list.len().max(1), |batch| {
-        for index in 0..list.len() {
-            partition::push(batch, kind, flags, list, index);
-        }
+        partition::push_all(batch, kind, flags, list);
         if list.is_empty() {
             batch.push(&Row {
                 code,

@@ -44,10 +44,7 @@ impl Consumer {
             native.client.commit(list.as_ref(), queue, opaque)?;
             return Ok(Vec::new());
         }
-        let own = native
-            .client
-            .new_queue()
-            .ok_or_else(|| Error::fixed(code::SYSTEM, "no queue for the outcome"))?;
+        let own = native.client.answer_queue()?;
         native.client.commit(list.as_ref(), &own, opaque)?;
         self.wait_commit(&own, timeout_ms)
     }
@@ -84,7 +81,7 @@ impl Consumer {
         }
         loop {
             self.store_position(native, &mut self.state.lock());
-            let Some(outcome) = native.client.new_queue() else {
+            let Ok(outcome) = native.client.answer_queue() else {
                 return false;
             };
             match native.client.commit(None, &outcome, 0) {

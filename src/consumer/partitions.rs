@@ -73,7 +73,12 @@ impl Partitions {
             .filter(|partition| partition.ownership != Ownership::None)
     }
 
-    pub fn find(&self, topic: &str, partition: i32) -> Option<u32> {
+    /// What is known of the partition.
+    pub fn lookup(&self, topic: &str, partition: i32) -> Option<&Partition> {
+        self.get(self.find(topic, partition)?)
+    }
+
+    fn find(&self, topic: &str, partition: i32) -> Option<u32> {
         self.index.get(topic)?.get(&partition).copied()
     }
 
@@ -101,8 +106,7 @@ impl Partitions {
     }
 
     pub fn is_owned(&self, topic: &str, partition: i32) -> bool {
-        let index = self.find(topic, partition);
-        let partition = index.and_then(|index| self.get(index));
+        let partition = self.lookup(topic, partition);
         partition.is_some_and(|partition| partition.ownership != Ownership::None)
     }
 
@@ -127,12 +131,14 @@ impl Partitions {
         }
     }
 
-    pub fn unassign(&mut self, topic: &str, partition: i32) {
+    /// Returns the partition's index.
+    pub fn unassign(&mut self, topic: &str, partition: i32) -> u32 {
         let index = self.index(topic, partition);
         let partition = &mut self.all[index as usize];
         partition.restart(None);
         partition.ownership = Ownership::None;
         partition.paused = false;
+        index
     }
 }
 

@@ -10,12 +10,10 @@ use super::guard;
 use super::partition::Answer;
 use super::types::{krs_batch_view, krs_client, krs_code, krs_error, krs_new_topic};
 use crate::batch::{Batch, Kind, Row};
+use crate::client::at_most_a_minute;
 use crate::error::{Error, Result, code};
 use crate::rd;
 use crate::rd::admin::{NewTopic, Request, TopicResult};
-
-/// How long a request without a deadline may take.
-const LONGEST_MS: i32 = 60_000;
 
 // SAFETY: repr(C), `struct_size` first, integers and pointers only.
 unsafe impl Sized32 for krs_new_topic {
@@ -103,11 +101,7 @@ pub unsafe extern "C" fn krs_admin_delete_topics(
 
 fn request(timeout_ms: i32, validate_only: u32) -> Request {
     Request {
-        timeout_ms: if timeout_ms < 0 {
-            LONGEST_MS
-        } else {
-            timeout_ms
-        },
+        timeout_ms: at_most_a_minute(timeout_ms),
         validate_only: validate_only != 0,
     }
 }

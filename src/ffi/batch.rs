@@ -214,25 +214,10 @@ fn column(column: &VarColumn) -> krs_column {
 /// `row` is NULL or points to a krs_row.
 pub(super) unsafe fn write_row(batch: &Batch, index: usize, row: *mut krs_row) -> Result<()> {
     let at = existing_row(batch, index)?;
-    let from = batch.row(at);
     let encoded = krs_row {
-        struct_size: 0,
-        kind: from.kind,
-        flags: from.flags,
-        timestamp_type: from.timestamp_type,
-        reserved: 0,
-        code: from.code,
-        partition: from.partition,
-        offset: from.offset,
-        timestamp: from.timestamp,
-        leader_epoch: from.leader_epoch,
         header_count: batch.header_range(at).len() as u32,
-        opaque: from.opaque,
-        topic: borrowed(from.topic.map(str::as_bytes)),
-        key: borrowed(from.key),
-        value: borrowed(from.value),
         index: at as u32,
-        reserved2: 0,
+        ..encode_row(&batch.row(at))
     };
     // SAFETY: by the caller's promise.
     unsafe { write_sized(row, &encoded) }
@@ -243,13 +228,35 @@ pub(super) unsafe fn write_row(batch: &Batch, index: usize, row: *mut krs_row) -
 /// # Safety
 /// `row` is NULL or points to a krs_row.
 pub(super) unsafe fn clear_row(row: *mut krs_row) -> Result<()> {
-    let mut empty = Batch::default();
-    empty.push(&Row {
+    let empty = Row {
         kind: 0,
         ..Row::new(Kind::Message)
-    });
+    };
     // SAFETY: by the caller's promise.
-    unsafe { write_row(&empty, 0, row) }
+    unsafe { write_sized(row, &encode_row(&empty)) }
+}
+
+/// A row without headers, the first of its batch.
+fn encode_row(from: &Row<'_>) -> krs_row {
+    krs_row {
+        struct_size: 0,
+        kind: from.kind,
+        flags: from.flags,
+        timestamp_type: from.timestamp_type,
+        reserved: 0,
+        code: from.code,
+        partition: from.partition,
+        offset: from.offset,
+        timestamp: from.timestamp,
+        leader_epoch: from.leader_epoch,
+        header_count: 0,
+        opaque: from.opaque,
+        topic: borrowed(from.topic.map(str::as_bytes)),
+        key: borrowed(from.key),
+        value: borrowed(from.value),
+        index: 0,
+        reserved2: 0,
+    }
 }
 
 fn existing_row(batch: &Batch, index: usize) -> Result<usize> {

@@ -101,11 +101,7 @@ impl Answer {
             unsafe {
                 self.fill(
                     body,
-                    |list, batch| {
-                        for index in 0..list.len() {
-                            partition::push(batch, Kind::Partition, 0, list, index);
-                        }
-                    },
+                    |list, batch| partition::push_all(batch, Kind::Partition, 0, list),
                     |list| first_error(what, list),
                 )
             }

@@ -176,9 +176,7 @@ impl Producer {
         self.deliver();
         let mut result = self.send_once(message);
         if is_full(&result) {
-            // The room may be held by reports that wait to be delivered.
-            self.arrivals.waiting.store(true, Ordering::SeqCst);
-            self.deliver();
+            self.deliver_for_room();
             result = self.send_once(message);
         }
         (!is_full(&result)).then_some(result)
@@ -188,10 +186,7 @@ impl Producer {
         let topic = message
             .topic
             .ok_or_else(|| Error::argument("message: no topic is set"))?;
-        let native = self.native()?;
-        if self.closing.load(Ordering::SeqCst) {
-            return Err(CLOSED);
-        }
+        let native = self.sending()?;
         if let Report::To(queue) = &message.report
             && queue.reserve(&self.as_source(), 1)? == 0
         {
@@ -222,8 +217,7 @@ impl Producer {
         self.deliver();
         let mut codes = self.send_run_once(run);
         if codes.len() < run.len() {
-            self.arrivals.waiting.store(true, Ordering::SeqCst);
-            self.deliver();
+            self.deliver_for_room();
             codes.extend(self.send_run_once(&run[codes.len()..]));
         }
         codes
@@ -244,10 +238,7 @@ impl Producer {
     }
 
     fn send_several(&self, run: &[Message<'_>]) -> Result<Codes> {
-        let native = self.native()?;
-        if self.closing.load(Ordering::SeqCst) {
-            return Err(CLOSED);
-        }
+        let native = self.sending()?;
         let (Some(first), Some(topic)) = (run.first(), run.first().and_then(|m| m.topic)) else {
             return Ok(Codes::new());
         };
@@ -278,6 +269,21 @@ impl Producer {
             codes.truncate(full);
         }
         Ok(codes)
+    }
+
+    /// The native client, as long as it may be sent to.
+    fn sending(&self) -> Result<MappedRwLockReadGuard<'_, Native>> {
+        let native = self.native()?;
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(CLOSED);
+        }
+        Ok(native)
+    }
+
+    /// Room may be held by reports that wait to be delivered.
+    fn deliver_for_room(&self) {
+        self.arrivals.waiting.store(true, Ordering::SeqCst);
+        self.deliver();
     }
 
     /// A message that librdkafka refused has no report.
@@ -365,8 +371,9 @@ impl Producer {
                 ..Row::new(Kind::Error)
             }),
             EventKind::Stats => {
-                self.stats.keep(&event.stats());
-                self.push_text(Kind::Stats, &event.stats());
+                let stats = event.stats();
+                self.stats.keep(&stats);
+                self.push_text(Kind::Stats, &stats);
             }
             EventKind::TokenRefresh => self.push_text(Kind::TokenRefresh, &event.config()),
             _ => {}

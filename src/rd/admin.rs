@@ -4,8 +4,9 @@ use std::ffi::CString;
 use std::ptr::{self, NonNull};
 
 use rdkafka_sys as sys;
+use rdkafka_sys::rd_kafka_admin_op_t as Operation;
 
-use super::{Client, Queue, c_string, check, error_of, lossy, raw};
+use super::{Client, c_string, check, error_of, lossy, raw};
 use crate::error::{Code, Error, Result, code};
 
 /// A topic to be made, or one that is to have so many partitions.
@@ -54,6 +55,15 @@ impl<T> Drop for Owned<T> {
     }
 }
 
+/// A function of librdkafka that makes a request about several objects.
+type Ask<T> = unsafe extern "C" fn(
+    *mut sys::rd_kafka_t,
+    *mut *mut T,
+    usize,
+    *const sys::rd_kafka_AdminOptions_t,
+    *mut sys::rd_kafka_queue_t,
+);
+
 impl Client {
     pub fn create_topics(
         &self,
@@ -64,22 +74,8 @@ impl Client {
         for topic in topics {
             new.0.push(new_topic(topic)?);
         }
-        let options = self.options(
-            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATETOPICS,
-            request,
-        )?;
-        self.answer(request, |queue| {
-            // SAFETY: all are alive during the call, which copies the topics.
-            unsafe {
-                sys::rd_kafka_CreateTopics(
-                    self.as_ptr(),
-                    new.0.as_mut_ptr(),
-                    new.0.len(),
-                    options.0,
-                    queue.as_ptr(),
-                );
-            }
-        })
+        let operation = Operation::RD_KAFKA_ADMIN_OP_CREATETOPICS;
+        self.request(operation, sys::rd_kafka_CreateTopics, new, request)
     }
 
     pub fn create_partitions(
@@ -91,22 +87,8 @@ impl Client {
         for topic in topics {
             new.0.push(new_partitions(topic)?);
         }
-        let options = self.options(
-            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_CREATEPARTITIONS,
-            request,
-        )?;
-        self.answer(request, |queue| {
-            // SAFETY: as for `create_topics`.
-            unsafe {
-                sys::rd_kafka_CreatePartitions(
-                    self.as_ptr(),
-                    new.0.as_mut_ptr(),
-                    new.0.len(),
-                    options.0,
-                    queue.as_ptr(),
-                );
-            }
-        })
+        let operation = Operation::RD_KAFKA_ADMIN_OP_CREATEPARTITIONS;
+        self.request(operation, sys::rd_kafka_CreatePartitions, new, request)
     }
 
     pub fn delete_topics(&self, names: &[&str], request: Request) -> Result<Vec<TopicResult>> {
@@ -114,28 +96,43 @@ impl Client {
         for name in names {
             let name = c_string("topic", name)?;
             // SAFETY: the name is copied.
-            gone.0
-                .push(unsafe { sys::rd_kafka_DeleteTopic_new(name.as_ptr()) });
+            let topic = unsafe { sys::rd_kafka_DeleteTopic_new(name.as_ptr()) };
+            gone.0.push(topic);
         }
-        let options = self.options(
-            sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DELETETOPICS,
-            request,
-        )?;
-        self.answer(request, |queue| {
-            // SAFETY: as for `create_topics`.
-            unsafe {
-                sys::rd_kafka_DeleteTopics(
-                    self.as_ptr(),
-                    gone.0.as_mut_ptr(),
-                    gone.0.len(),
-                    options.0,
-                    queue.as_ptr(),
-                );
-            }
-        })
+        let operation = Operation::RD_KAFKA_ADMIN_OP_DELETETOPICS;
+        self.request(operation, sys::rd_kafka_DeleteTopics, gone, request)
     }
 
-    fn options(&self, operation: sys::rd_kafka_admin_op_t, request: Request) -> Result<Options> {
+    /// Makes a request, and waits for its answer.
+    fn request<T>(
+        &self,
+        operation: Operation,
+        ask: Ask<T>,
+        mut objects: Owned<T>,
+        request: Request,
+    ) -> Result<Vec<TopicResult>> {
+        let options = self.options(operation, request)?;
+        let queue = self.answer_queue()?;
+        // SAFETY: all are alive during the call, which copies the objects.
+        unsafe {
+            ask(
+                self.as_ptr(),
+                objects.0.as_mut_ptr(),
+                objects.0.len(),
+                options.0,
+                queue.as_ptr(),
+            );
+        }
+        // librdkafka answers by the request's own timeout; a second is for its threads.
+        let event = queue
+            .poll(request.timeout_ms.saturating_add(1000))
+            .ok_or_else(Error::timed_out)?;
+        check(event.code())
+            .map_err(|error| Error::new(error.code, event.error_text().into_owned()))?;
+        Ok(event.topic_results())
+    }
+
+    fn options(&self, operation: Operation, request: Request) -> Result<Options> {
         let mut text = [0; 512];
         // SAFETY: the options are ours; the buffer has the size given.
         unsafe {
@@ -168,21 +165,6 @@ impl Client {
             }
             Ok(options)
         }
-    }
-
-    /// Makes a request whose answer comes to a queue, and waits for it.
-    fn answer(&self, request: Request, ask: impl FnOnce(&Queue)) -> Result<Vec<TopicResult>> {
-        let queue = self
-            .new_queue()
-            .ok_or_else(|| Error::fixed(code::SYSTEM, "no queue for the answer"))?;
-        ask(&queue);
-        // librdkafka answers by the request's own timeout; a second is for its threads.
-        let event = queue
-            .poll(request.timeout_ms.saturating_add(1000))
-            .ok_or_else(Error::timed_out)?;
-        check(event.code())
-            .map_err(|error| Error::new(error.code, event.error_text().into_owned()))?;
-        Ok(event.topic_results())
     }
 }
 

@@ -167,6 +167,12 @@ impl Client {
         unsafe { Queue::from_raw(sys::rd_kafka_queue_new(self.as_ptr())) }
     }
 
+    /// A queue of one's own, for the answer to one call.
+    pub fn answer_queue(&self) -> Result<Queue> {
+        self.new_queue()
+            .ok_or_else(|| Error::fixed(code::SYSTEM, "no queue for the answer"))
+    }
+
     // ---- producer -------------------------------------------------------
 
     pub fn topic(&self, name: &str) -> Result<Topic> {

@@ -1,17 +1,13 @@
 /* Promises on close: it returns by its deadline, whatever the brokers do, and leaves nothing
  * behind. */
+#include "child.h"
 #include "flow.h"
 
 #include <dirent.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 
 enum { TIMES = 50, DEADLINE_MS = 300, GRACE_MS = 100 };
-
-extern char **environ;
 
 /* ---- a cluster that can be stopped and killed ------------------------------------------------ */
 
@@ -19,20 +15,11 @@ static pid_t brokers;
 
 /* The mock cluster in a process of its own. */
 static void start_brokers(void) {
-    char *argv[] = {(char *)"close", (char *)"brokers", NULL};
-    posix_spawn_file_actions_t actions;
-    int told[2];
-    FILE *output;
-    CHECK(pipe(told) == 0, "no pipe");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, told[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, told[0]);
-    CHECK(posix_spawn(&brokers, "/proc/self/exe", &actions, NULL, argv, environ) == 0, "process");
-    posix_spawn_file_actions_destroy(&actions);
-    close(told[1]);
-    output = fdopen(told[0], "r");
-    CHECK(output != NULL && fscanf(output, "%500s", servers) == 1, "no cluster");
-    fclose(output);
+    const char *argv[] = {"close", "brokers", NULL};
+    FILE *told;
+    brokers = start_child(argv, &told);
+    CHECK(fscanf(told, "%500s", servers) == 1, "no cluster");
+    fclose(told);
 }
 
 static void run_brokers(void) {
@@ -47,10 +34,7 @@ static void run_brokers(void) {
     }
 }
 
-static void end_brokers(void) {
-    kill(brokers, SIGKILL);
-    waitpid(brokers, NULL, 0);
-}
+static void end_brokers(void) { kill_child(brokers); }
 
 /* ---- closing --------------------------------------------------------------------------------- */
 

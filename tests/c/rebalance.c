@@ -1,15 +1,11 @@
 /* Promises on groups: what a rebalance lets through, and when. */
+#include "child.h"
 #include "flow.h"
 
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
 
 enum { PARTITIONS = 4, MEMBERS = 5, MOST = 2000000 };
-
-extern char **environ;
 
 /* What all members of one group share. */
 typedef struct {
@@ -164,28 +160,18 @@ static void *send_on(void *arg) {
 /* A member of another process, which dies in the middle of its work. What it was given it tells
  * through a pipe before it asks for more, so before that can be committed. */
 static void kill_a_member(group_t *group, unsigned *seed) {
-    char *argv[] = {(char *)"rebalance",  (char *)"victim",        servers, (char *)group->topic,
-                    (char *)group->group, (char *)group->protocol, NULL};
-    posix_spawn_file_actions_t actions;
-    int told[2], number;
+    const char *argv[] = {"rebalance",  "victim",        servers, group->topic,
+                          group->group, group->protocol, NULL};
     FILE *told_by;
-    pid_t child;
-    CHECK(pipe(told) == 0, "no pipe");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, told[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, told[0]);
-    CHECK(posix_spawn(&child, "/proc/self/exe", &actions, NULL, argv, environ) == 0, "no process");
-    posix_spawn_file_actions_destroy(&actions);
-    close(told[1]);
-    told_by = fdopen(told[0], "r");
+    pid_t child = start_child(argv, &told_by);
+    int number;
     /* Killed after some rows, or before it has any. */
     for (int rows = (int)(rand_r(seed) % 200); rows > 0; rows--) {
         if (fscanf(told_by, "%d", &number) == 1) {
             take(group, number);
         }
     }
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+    kill_child(child);
     while (fscanf(told_by, "%d", &number) == 1) {
         take(group, number);
     }

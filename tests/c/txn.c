@@ -1,11 +1,6 @@
 /* Promises on transactions, and on what a killed program left. */
+#include "child.h"
 #include "flow.h"
-
-#include <signal.h>
-#include <spawn.h>
-#include <sys/wait.h>
-
-extern char **environ;
 
 static krs_client transactional(const char *id) {
     krs_client producer = open_client(KRS_PRODUCER, "transactional.id", id,
@@ -130,25 +125,10 @@ static void errors_tell_what_to_do(void) {
 
 /* ---- programs that are killed ---------------------------------------------------------------- */
 
-static pid_t spawn(const char *role, const char *a, const char *b, const char *c, int *output) {
-    char *argv[] = {(char *)"txn", (char *)role, servers, (char *)a, (char *)b, (char *)c, NULL};
-    posix_spawn_file_actions_t actions;
-    int told[2];
-    pid_t child;
-    CHECK(pipe(told) == 0, "no pipe");
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, told[1], STDOUT_FILENO);
-    posix_spawn_file_actions_addclose(&actions, told[0]);
-    CHECK(posix_spawn(&child, "/proc/self/exe", &actions, NULL, argv, environ) == 0, "no process");
-    posix_spawn_file_actions_destroy(&actions);
-    close(told[1]);
-    *output = told[0];
-    return child;
-}
-
-static void kill_it(pid_t child) {
-    kill(child, SIGKILL);
-    waitpid(child, NULL, 0);
+static pid_t start_role(const char *role, const char *a, const char *b, const char *c,
+                        FILE **told) {
+    const char *argv[] = {"txn", role, servers, a, b, c, NULL};
+    return start_child(argv, told);
 }
 
 /* Doubles numbers from one topic to another, ten in a transaction. */
@@ -210,11 +190,9 @@ static void read_transform_write_is_exact_across_kills(void) {
         send_values(from, partition, partition * COUNT / 4, COUNT / 4);
     }
     while (kills <= KILLS) {
-        int output, rows, target = 5 + (int)(rand_r(&seed) % 10);
-        pid_t child = spawn("transform", from, to, group, &output);
-        FILE *told = fdopen(output, "r");
-        int idle = 0;
-        CHECK(told != NULL, "no stream");
+        int rows, target = 5 + (int)(rand_r(&seed) % 10), idle = 0;
+        FILE *told;
+        pid_t child = start_role("transform", from, to, group, &told);
         /* The last one goes on until nothing is left, past the session of the one before. */
         while ((kills < KILLS ? target-- > 0 : idle < 50) && fscanf(told, "%d", &rows) == 1) {
             idle = rows == 0 ? idle + 1 : 0;
@@ -224,7 +202,7 @@ static void read_transform_write_is_exact_across_kills(void) {
         if (kills < KILLS) {
             work_for(rand_r(&seed) % 20000); /* Somewhere in the next transaction. */
         }
-        kill_it(child);
+        kill_child(child);
         fclose(told);
         kills++;
     }
@@ -283,11 +261,10 @@ static void kills(const char *way, int times) {
     int next = 0, repeated = 0;
     send_values(topic, 0, 0, COUNT);
     for (int i = 0; i < times; i++) {
-        int output, number, left = (int)(rand_r(&seed) % 500);
+        int number, left = (int)(rand_r(&seed) % 500);
         bool first = true;
-        pid_t child = spawn("read", topic, group, way, &output);
-        FILE *told = fdopen(output, "r");
-        CHECK(told != NULL, "no stream");
+        FILE *told;
+        pid_t child = start_role("read", topic, group, way, &told);
         while (left-- > 0 && fscanf(told, "%d", &number) == 1) {
             CHECK(number <= next, "%d was skipped: %d came after kill %d", next, number, i);
             CHECK(first || number == next || number < next, "order");
@@ -295,7 +272,7 @@ static void kills(const char *way, int times) {
             next = number >= next ? number + 1 : next;
             first = false;
         }
-        kill_it(child);
+        kill_child(child);
         while (fscanf(told, "%d", &number) == 1) {
             CHECK(number <= next, "%d was skipped: %d came after kill %d", next, number, i);
             repeated += number < next;

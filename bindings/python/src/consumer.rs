@@ -16,6 +16,7 @@ use crate::conf::{self, Handles, Setting, c_string, read_bytes, read_text};
 use crate::error::{Error, Result, call};
 use crate::ffi::{self, krs_chan};
 use crate::fork::Birth;
+use crate::logs::{Logs, give_lines};
 use crate::message::Message;
 use crate::partitions::{Partitions, Place, answer, tuples};
 use crate::reader::{Reader, Taken};
@@ -30,15 +31,12 @@ const CHUNK: Duration = Duration::from_millis(200);
 const GATE: Duration = Duration::from_millis(100);
 /// How long seek() waits for a partition where fetching has not begun; afterwards it is done all the same.
 const SEEK_MS: i32 = 150;
-/// How often log lines are looked for.
-const LOG_EVERY: Duration = Duration::from_millis(50);
 
 struct State {
     handles: Handles,
     events: Reader,
     wake: Reader,
-    logs: Reader,
-    logs_read: Instant,
+    logs: Logs,
     /// Rows of one event whose last is still to come.
     event: Vec<Taken>,
 }
@@ -225,14 +223,7 @@ impl ConsumerCore {
             let Some(mut state) = slf.get().state.try_lock() else {
                 return Ok(());
             };
-            let Some(state) = state.as_mut() else {
-                return Ok(());
-            };
-            if state.logs_read.elapsed() < LOG_EVERY {
-                return Ok(());
-            }
-            state.logs_read = Instant::now();
-            take_lines(&mut state.logs)
+            state.as_mut().and_then(|state| state.logs.take_due())
         };
         give_lines(slf.as_any(), lines)
     }
@@ -259,30 +250,6 @@ impl ConsumerCore {
             work()
         })
     }
-}
-
-/// The log lines that are there.
-pub fn take_lines(logs: &mut Reader) -> Option<Arc<Rows>> {
-    let there = matches!(logs.receive(1000, 0), Ok(true));
-    there
-        .then(|| logs.take_run(usize::MAX, |_, _| true))
-        .flatten()
-        .map(|(rows, _)| rows)
-}
-
-/// Gives log lines to the method `_log(level, facility, text, dropped)`.
-pub fn give_lines(target: &Bound<'_, PyAny>, lines: Option<Arc<Rows>>) -> PyResult<()> {
-    let Some(lines) = lines else { return Ok(()) };
-    let py = target.py();
-    for row in 0..lines.len() {
-        let facility = String::from_utf8_lossy(lines.key.get(row).unwrap_or_default());
-        let text = String::from_utf8_lossy(lines.value.get(row).unwrap_or_default());
-        target.call_method1(
-            intern!(py, "_log"),
-            (lines.code[row], facility, text, lines.opaque[row]),
-        )?;
-    }
-    Ok(())
 }
 
 /// A row as a tuple: kind, flags, code, topic, partition, offset, leader epoch, opaque, key, value.
@@ -330,8 +297,7 @@ impl ConsumerCore {
             handles,
             events: Reader::new(handles.events),
             wake: Reader::new(self.wake),
-            logs: Reader::new(handles.logs),
-            logs_read: Instant::now(),
+            logs: Logs::new(handles.logs),
             event: Vec::new(),
         };
         *self.state.lock() = Some(state);
@@ -710,7 +676,7 @@ impl ConsumerCore {
             // SAFETY: a place for the result.
             let result =
                 call(|err| unsafe { ffi::krs_client_close(handles.client, ms, &mut how, err) });
-            let lines = state.as_mut().and_then(|state| take_lines(&mut state.logs));
+            let lines = state.as_mut().and_then(|state| state.logs.take());
             *state = None;
             (how.clean == 1, result, lines)
         })?;

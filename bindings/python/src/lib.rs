@@ -14,6 +14,7 @@ mod error;
 mod ffi;
 mod fork;
 mod input;
+mod logs;
 mod message;
 mod mock;
 mod partitions;

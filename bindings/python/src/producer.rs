@@ -16,13 +16,14 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::calls::{Call, Calls};
 use crate::conf::{self, Handles, Setting, c_string};
-use crate::consumer::{describe, give_lines, take_lines};
+use crate::consumer::describe;
 use crate::error::{Error, Result, call, kafka_error};
 use crate::ffi::{
     self, krs_bytes, krs_client, krs_code, krs_column, krs_message, krs_records, krs_topic,
 };
 use crate::fork::Birth;
 use crate::input::{Data, encode_headers, headers};
+use crate::logs::{Logs, give_lines};
 use crate::message::Message;
 use crate::partitions::{Partitions, Place};
 use crate::reader::{Reader, Taken};
@@ -35,8 +36,6 @@ const REPORT_ROWS: usize = 1000;
 const TELLING: Duration = Duration::from_millis(1);
 /// Shortest time between two attempts at a call that may be repeated.
 const RETRY: Duration = Duration::from_millis(20);
-/// How often log lines are looked for.
-const LOG_EVERY: Duration = Duration::from_millis(50);
 /// The `opaque` of messages whose reports are told by the list.
 const BY_THE_LIST: u64 = u64::MAX;
 /// Topic names that are recognised by their object, which costs less than by their text.
@@ -44,8 +43,7 @@ const RECENT: usize = 8;
 
 struct State {
     events: Reader,
-    logs: Reader,
-    logs_read: Instant,
+    logs: Logs,
     event: Vec<Taken>,
 }
 
@@ -279,14 +277,7 @@ impl ProducerCore {
             let Some(mut state) = slf.get().state.try_lock() else {
                 return Ok(());
             };
-            let Some(state) = state.as_mut() else {
-                return Ok(());
-            };
-            if state.logs_read.elapsed() < LOG_EVERY {
-                return Ok(());
-            }
-            state.logs_read = Instant::now();
-            take_lines(&mut state.logs)
+            state.as_mut().and_then(|state| state.logs.take_due())
         };
         give_lines(slf.as_any(), lines)
     }
@@ -385,8 +376,7 @@ impl ProducerCore {
         self.only_errors.store(only_errors, Ordering::Relaxed);
         *self.state.lock() = Some(State {
             events: Reader::new(handles.events),
-            logs: Reader::new(handles.logs),
-            logs_read: Instant::now(),
+            logs: Logs::new(handles.logs),
             event: Vec::new(),
         });
         *self.handles.write() = Some(handles);
@@ -772,7 +762,7 @@ impl ProducerCore {
         let told = Self::dispatch(slf);
         let state = py.detach(|| this.state.lock().take());
         if let Some(mut state) = state {
-            give_lines(slf.as_any(), take_lines(&mut state.logs))?;
+            give_lines(slf.as_any(), state.logs.take())?;
             drop(state);
             // SAFETY: takes any handle.
             let _ = call(|err| unsafe { ffi::krs_chan_free(handles.events, err) });
