@@ -52,7 +52,7 @@ impl Consumer {
     }
 
     pub fn member_id(&self) -> Result<String> {
-        Ok(self.share()?.client.member_id())
+        Ok(self.native()?.client.member_id())
     }
 
     pub fn group_metadata(&self) -> Result<Vec<u8>> {
@@ -118,6 +118,8 @@ impl Consumer {
     /// Does what the group asks for.
     pub(super) fn answer(&self, native: &Native, state: &mut State, rebalance: &Rebalance) {
         let how = match (rebalance.assigned, native.client.is_cooperative()) {
+            // Who leaves the group has nothing left in it.
+            _ if native.leaving.load(Ordering::SeqCst) => Assign::Clear,
             (true, true) => Assign::Add,
             (false, true) => Assign::Remove,
             (true, false) => Assign::Replace,

@@ -21,7 +21,7 @@ use crate::client::{self, CloseResult, LastStats};
 use crate::conf::{Conf, Options};
 use crate::error::{Code, Error, Result, code};
 use crate::partition::{self, TopicPartition};
-use crate::rd::{self, Event, EventKind};
+use crate::rd::{self, Assign, Event, EventKind};
 use crate::shared::{Share, Shared};
 use held::{EVENTS, Held, Lease, deliver, is_rebalance};
 use partitions::Partitions;
@@ -55,6 +55,8 @@ pub struct Native {
     control: rd::Queue,
     /// Always empty.
     tick: rd::Queue,
+    /// It has begun to leave its group.
+    leaving: AtomicBool,
     pub client: rd::Client,
 }
 
@@ -390,6 +392,7 @@ impl Consumer {
         if native.client.start_close(&native.control).is_err() {
             return true;
         }
+        native.leaving.store(true, Ordering::SeqCst);
         while !native.client.has_closed() {
             let left = end.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -498,8 +501,24 @@ impl Native {
             rows,
             control,
             tick: client.new_queue()?,
+            leaving: AtomicBool::new(false),
             client,
         })
+    }
+}
+
+impl Drop for Native {
+    /// Goes on answering where the time of a close was not enough: a client that
+    /// leaves its group cannot be given back while a rebalance waits for an answer.
+    fn drop(&mut self) {
+        while *self.leaving.get_mut() && !self.client.has_closed() {
+            if let Some(event) = self.control.poll(SLICE_MS)
+                && event.kind() == EventKind::Rebalance
+            {
+                // One that is refused was answered by librdkafka itself.
+                let _ = self.client.assign(Assign::Clear, &[], &self.rows);
+            }
+        }
     }
 }
 

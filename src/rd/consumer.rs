@@ -105,14 +105,14 @@ impl Client {
     /// A fetch that stops takes the forward of its partition away, later, on
     /// librdkafka's own thread; one that has started keeps the queue it found.
     /// Hence: unassign, a round trip through that thread, forward, assign.
+    ///
+    /// The round trip is put off until something is assigned anew, which a client
+    /// that leaves its group does not do: librdkafka 2.12.1 never answers a request
+    /// that is under way when the group ends (rd_kafka_cgrp_op_serve drops it).
     pub fn assign(&self, how: Assign, partitions: &[TopicPartition], rows: &Queue) -> Result<()> {
         let list = List::of(partitions)?;
-        if how == Assign::Clear {
-            // SAFETY: the client is alive; NULL takes all away.
-            check(unsafe { raw::rd_kafka_assign(self.as_ptr(), ptr::null()) })?;
+        if matches!(how, Assign::Replace | Assign::Add) && !partitions.is_empty() {
             self.round_trip();
-        }
-        if matches!(how, Assign::Replace | Assign::Add) {
             for partition in partitions {
                 self.forward(&partition.topic, partition.partition, rows)?;
             }
@@ -120,7 +120,8 @@ impl Client {
         // SAFETY: the client and the list are alive; the list is copied.
         unsafe {
             match how {
-                Assign::Clear => {}
+                // NULL takes all away.
+                Assign::Clear => check(raw::rd_kafka_assign(self.as_ptr(), ptr::null()))?,
                 // Also an empty list: the group may have nothing for a member, and
                 // waits for ever for one that answers with NULL.
                 Assign::Replace => check(raw::rd_kafka_assign(self.as_ptr(), list.as_ptr()))?,
@@ -133,7 +134,6 @@ impl Client {
                 Assign::Remove => {
                     let error = sys::rd_kafka_incremental_unassign(self.as_ptr(), list.as_ptr());
                     error_result(error)?;
-                    self.round_trip();
                 }
             }
         }
