@@ -69,6 +69,8 @@ pub struct Options {
     pub application_rebalance: bool,
     pub held_max_bytes: usize,
     pub max_poll_interval_ms: u64,
+    /// A static member of the classic protocol, which never leaves its group.
+    pub stays_in_group: bool,
 }
 
 impl Conf {
@@ -161,6 +163,8 @@ impl Conf {
             auto_commit: self.get("enable.auto.commit")? == "true",
             auto_offset_store: self.get("enable.auto.offset.store")? == "true",
             max_poll_interval_ms: self.get("max.poll.interval.ms")?.parse().unwrap_or(300_000),
+            stays_in_group: !self.get("group.instance.id")?.is_empty()
+                && self.get("group.protocol")? == "classic",
         })
     }
 

@@ -117,14 +117,7 @@ impl Consumer {
 
     /// Does what the group asks for.
     pub(super) fn answer(&self, native: &Native, state: &mut State, rebalance: &Rebalance) {
-        let how = match (rebalance.assigned, native.client.is_cooperative()) {
-            // Who leaves the group has nothing left in it.
-            _ if native.leaving.load(Ordering::SeqCst) => Assign::Clear,
-            (true, true) => Assign::Add,
-            (false, true) => Assign::Remove,
-            (true, false) => Assign::Replace,
-            (false, false) => Assign::Clear,
-        };
+        let how = native.answer_to(rebalance.assigned);
         // What the application did of it already is not done again.
         let partitions = &mut state.partitions;
         let left = |p: &&TopicPartition| {

@@ -47,7 +47,8 @@ pub struct Consumer {
     this: Weak<Self>,
 }
 
-/// Dropped in this order: the queues before their client.
+/// Leaves its group when dropped; then its fields go in this order, the queues before
+/// their client.
 pub struct Native {
     /// Fetched messages and nothing else.
     rows: rd::Queue,
@@ -55,8 +56,8 @@ pub struct Native {
     control: rd::Queue,
     /// Always empty.
     tick: rd::Queue,
-    /// It has begun to leave its group.
-    leaving: AtomicBool,
+    /// The group keeps its place when it is gone.
+    stays: bool,
     pub client: rd::Client,
 }
 
@@ -122,7 +123,7 @@ impl Consumer {
             EventKind::TokenRefresh,
         ];
         let client = rd::Client::consumer(conf.native()?, &events, Some(client::log_sink(&logs)))?;
-        let native = Native::new(client, &arrivals, &attention)
+        let native = Native::new(client, options.stays_in_group, &arrivals, &attention)
             .ok_or_else(|| Error::fixed(code::SYSTEM, "the client has no queue"))?;
         Ok(Arc::new_cyclic(|this| Self {
             name: native.client.name(),
@@ -354,8 +355,7 @@ impl Consumer {
         if self.closing.swap(true, Ordering::SeqCst) {
             return Err(CLOSED);
         }
-        let over = client::deadline(timeout_ms);
-        let end = over - client::for_the_end(over);
+        let end = client::deadline(timeout_ms);
         // Receivers hold the lock only while they take rows, never while they wait.
         let native = self.native.take();
         self.recall();
@@ -376,34 +376,13 @@ impl Consumer {
             }
             let time = end.saturating_duration_since(Instant::now());
             result.uncommitted = !self.commit_all(&native, end - time / 4);
-            let left = self.leave_group(&native, end);
-            result.unfinished = !native.end(over) || !left;
+            // It leaves the group as it is given back, on a thread of its own.
+            result.unfinished = !native.end(end);
         }
         if let Some(logs) = &self.logs {
             logs.close();
         }
         Ok(result)
-    }
-
-    /// Answers what librdkafka asks while it leaves the group; returns whether
-    /// it was done by `end`.
-    fn leave_group(&self, native: &Native, end: Instant) -> bool {
-        // After a fatal error librdkafka does not leave, and there is no more to do.
-        if native.client.start_close(&native.control).is_err() {
-            return true;
-        }
-        native.leaving.store(true, Ordering::SeqCst);
-        while !native.client.has_closed() {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return false;
-            }
-            let slice = (left.as_millis() as i32).clamp(1, SLICE_MS);
-            if let Some(event) = native.control.poll(slice) {
-                self.serve(native, &mut self.state.lock(), event);
-            }
-        }
-        true
     }
 
     /// For calls that do not wait.
@@ -489,7 +468,12 @@ impl State {
 }
 
 impl Native {
-    fn new(client: rd::Client, arrivals: &Arc<Notify>, attention: &Arc<Attention>) -> Option<Self> {
+    fn new(
+        client: rd::Client,
+        stays: bool,
+        arrivals: &Arc<Notify>,
+        attention: &Arc<Attention>,
+    ) -> Option<Self> {
         let told = Arc::clone(arrivals);
         let rows = client.new_queue()?.on_arrival(move || told.wake());
         let (told, attention) = (Arc::clone(arrivals), Arc::clone(attention));
@@ -501,22 +485,57 @@ impl Native {
             rows,
             control,
             tick: client.new_queue()?,
-            leaving: AtomicBool::new(false),
+            stays,
             client,
         })
+    }
+
+    /// How a rebalance is answered by one who does all that it asks for.
+    fn answer_to(&self, assigned: bool) -> Assign {
+        match (assigned, self.client.is_cooperative()) {
+            (true, true) => Assign::Add,
+            (false, true) => Assign::Remove,
+            (true, false) => Assign::Replace,
+            (false, false) => Assign::Clear,
+        }
+    }
+
+    /// Answers a rebalance while the group is left. What librdkafka refuses then
+    /// needs no answer.
+    fn let_go(&self, event: &Event, closing: bool) {
+        if event.kind() != EventKind::Rebalance {
+            return;
+        }
+        let _ = if closing {
+            // Whatever the question: librdkafka takes all away.
+            self.client.assign(Assign::Clear, &[], &self.rows)
+        } else {
+            let how = self.answer_to(event.code() == code::ASSIGN_PARTITIONS);
+            self.client.assign(how, &event.partitions(), &self.rows)
+        };
     }
 }
 
 impl Drop for Native {
-    /// Goes on answering where the time of a close was not enough: a client that
-    /// leaves its group cannot be given back while a rebalance waits for an answer.
+    /// Leaves the group, which may take as long as brokers take to answer.
     fn drop(&mut self) {
-        while *self.leaving.get_mut() && !self.client.has_closed() {
-            if let Some(event) = self.control.poll(SLICE_MS)
-                && event.kind() == EventKind::Rebalance
-            {
-                // One that is refused was answered by librdkafka itself.
-                let _ = self.client.assign(Assign::Clear, &[], &self.rows);
+        // A static member of the classic protocol keeps its place.
+        if self.stays {
+            return;
+        }
+        // Without a subscription librdkafka asks nothing that it does not wait for.
+        // Ended with a question open, it forgets the question and may never return
+        // from the answer (rd_kafka_cgrp_op_serve drops requests then).
+        let _ = self.client.unsubscribe();
+        while let Some(event) = self.control.poll(0) {
+            self.let_go(&event, false);
+        }
+        // After a fatal error librdkafka does not leave, and there is no more to do.
+        if self.client.start_close(&self.control).is_ok() {
+            while !self.client.has_closed() {
+                if let Some(event) = self.control.poll(SLICE_MS) {
+                    self.let_go(&event, true);
+                }
             }
         }
     }
