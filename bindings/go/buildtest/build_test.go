@@ -136,6 +136,23 @@ func TestAPlainBuildNeedsNothingButMake(t *testing.T) {
 	works(t, dir, env)
 }
 
+// Go's cache looks neither at the library nor at a header's text that compiles to nothing.
+func TestAProgramHoldsTheStampOfItsLibrary(t *testing.T) {
+	header, err := os.ReadFile(filepath.Join(module, "kafka", "built.h"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, stamp, _ := strings.Cut(string(header), `"`)
+	stamp, _, _ = strings.Cut(stamp, `"`)
+	program, err := os.ReadFile(filepath.Join(build(t, environment(), ""), "producer_example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(stamp) != 64 || !bytes.Contains(program, []byte(stamp)) {
+		t.Errorf("the stamp %q is not in the program: a later library would not be linked in", stamp)
+	}
+}
+
 func TestAStaticBuildNeedsNoLibraryOfOurs(t *testing.T) {
 	env := environment()
 	dir := build(t, env, "static")

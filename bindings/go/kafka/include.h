@@ -8,6 +8,8 @@
 #include "libkafka_rs is not built: run `make` in the root of kafka_rs, or use -tags dynamic with an installed one"
 #endif
 #include "built.h"
+/* In what is compiled, too: where that stays the same, Go takes a program that is there as up to date. */
+static const char krsgo_built[] __attribute__((used)) = KRS_BUILT;
 #include "kafka_rs.h"
 #else
 #include <kafka_rs.h>
