@@ -74,6 +74,15 @@ func (m ConfigMap) clone() ConfigMap {
 	return clone
 }
 
+// has says whether a key is there and not empty.
+func (m ConfigMap) has(key string) bool { return m[key] != nil && !m.is(key, "") }
+
+// is says whether a key has this value.
+func (m ConfigMap) is(key, text string) bool {
+	value, err := valueText(key, m[key])
+	return err == nil && value == text
+}
+
 func wrongType(key, expected string, value ConfigValue) Error {
 	return NewError(ErrInvalidArg, fmt.Sprintf("%s expects type %s, not %T", key, expected, value), false)
 }

@@ -32,6 +32,8 @@ type Consumer struct {
 	rebalanceCb RebalanceCb
 	// It is running. Nobody else receives meanwhile.
 	inCallback bool
+	// A static member of the classic protocol, which never leaves its group.
+	keepsPlace bool
 	// The way to Events, nil without.
 	reader *reader
 }
@@ -74,6 +76,7 @@ func NewConsumer(conf *ConfigMap) (*Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.keepsPlace = settings.has("group.instance.id") && !settings.is("group.protocol", "consumer")
 	if c.handle, err = openHandle(kindConsumer, settings, logs); err != nil {
 		return nil, err
 	}

@@ -413,6 +413,44 @@ func TestTheCallbackHearsOfRebalancesAndMayAssignAndCommit(t *testing.T) {
 	}
 }
 
+func TestAStaticMemberKeepsItsPlaceWhenItCloses(t *testing.T) {
+	if onMock() {
+		t.Skip("the mock cluster has no static members")
+	}
+	topic, group := fresh("topic"), fresh("group")
+	produce(t, topic, "0")
+	var told []Event
+	member := func(name string) *Consumer {
+		c := newConsumer(t, ConfigMap{"group.id": group, "group.instance.id": name})
+		check(t, c.Subscribe(topic, func(_ *Consumer, event Event) error {
+			told = append(told, event)
+			return nil
+		}))
+		return c
+	}
+	assignedOnce := func(c *Consumer) {
+		t.Helper()
+		for end := time.Now().Add(patient); len(told) == 0; c.Poll(10) {
+			if time.Now().After(end) {
+				t.Fatal("nothing was assigned")
+			}
+		}
+		if _, ok := told[0].(AssignedPartitions); !ok || len(told) != 1 {
+			t.Fatalf("%v", told)
+		}
+		told = nil
+	}
+	c := member("one")
+	assignedOnce(c)
+	check(t, c.Close())
+	if _, ok := told[0].(RevokedPartitions); !ok || len(told) != 1 {
+		t.Fatalf("%v", told)
+	}
+	// Within the session's time: a new member would have to wait for the end of it.
+	told = nil
+	assignedOnce(member("one"))
+}
+
 func TestASlowApplicationHearsOfARevokeWithinOneMessage(t *testing.T) {
 	for _, channel := range []bool{false, true} {
 		t.Run(fmt.Sprint("channel ", channel), func(t *testing.T) {

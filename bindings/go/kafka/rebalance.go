@@ -157,7 +157,15 @@ func (c *Consumer) leaveWithCallback(timeoutMs int) {
 	}
 	assigned, _ := c.core.assignment()
 	subscribed, _ := c.core.subscription()
-	if len(assigned) == 0 || len(subscribed) == 0 || c.core.unsubscribe() != nil {
+	if len(assigned) == 0 || len(subscribed) == 0 {
+		return
+	}
+	if c.keepsPlace {
+		// It does not leave, so nothing is revoked; the callback is called all the same.
+		callback(c, RevokedPartitions{Partitions: assigned})
+		return
+	}
+	if c.core.unsubscribe() != nil {
 		return
 	}
 	timeout := msDuration(timeoutMs) / 2

@@ -59,6 +59,11 @@ class Options:
                 raise TypeError(f"Expected delivery.report.only.error to be bool type, not {got}")
             self.only_errors = value
 
+    def keeps_its_place(self) -> bool:
+        """Whether this is a static member of the classic protocol, which never leaves its group."""
+        values = {name: value for name, value, _ in self.settings}
+        return bool(values.get("group.instance.id")) and values.get("group.protocol", "classic") == "classic"
+
     def log(self, level: int, facility: str, client: str, text: str, dropped: int) -> None:
         """Passes a line of the core's log on, to the logger of the configuration or to logging's ``kafka_rs``."""
         logger = self.logger if self.logger is not None else _LOGGER

@@ -300,9 +300,16 @@ class Consumer(ClusterCalls, _native.ConsumerCore):
         return self._close(timeout) is not False
 
     def _give_up(self, timeout: float) -> None:
-        if self.assignment():
-            self._unsubscribe()
-            self._serve(timeout, lambda: not self.assignment())
+        owned = self.assignment()
+        if not owned:
+            return
+        if self._options.keeps_its_place():
+            # A static member does not leave, so nothing is revoked; the callback is called all the same.
+            if self._on_revoke is not None:
+                self._on_revoke(self, owned)
+            return
+        self._unsubscribe()
+        self._serve(timeout, lambda: not self.assignment())
 
     def __enter__(self) -> Self:
         return self

@@ -212,6 +212,37 @@ def test_on_revoke_may_commit(cluster: Cluster) -> None:
     assert reader.committed([TopicPartition(topic, 0)], LIMIT)[0].offset == 6
 
 
+def test_a_static_member_keeps_its_place_when_it_closes(cluster: Cluster) -> None:
+    if cluster.mock is not None:
+        pytest.skip("the mock cluster has no static members")
+    topic, group = cluster.topic(), cluster.group()
+    cluster.fill(topic, 1)
+    told: list[tuple[str, str]] = []
+
+    def member(name: str) -> Consumer:
+        consumer = cluster.consumer(**{"group.id": group, "group.instance.id": name})
+        consumer.subscribe(
+            [topic],
+            on_assign=lambda who, partitions: told.append((name, "assign")),
+            on_revoke=lambda who, partitions: told.append((name, "revoke")),
+        )
+        return consumer
+
+    one, other = member("one"), member("other")
+    members = [one, other]
+
+    def both_have_some() -> bool:
+        return bool(one.assignment() and other.assignment())
+
+    until(both_have_some, lambda: [who.poll(0.01) for who in members])
+    told.clear()
+    one.close()
+    assert told == [("one", "revoke")]
+    members[0] = one = member("one")
+    until(both_have_some, lambda: [who.poll(0.01) for who in members])
+    assert told == [("one", "revoke"), ("one", "assign")]
+
+
 def test_an_exception_of_on_assign_leaves_poll_and_the_assignment_is_made(cluster: Cluster) -> None:
     topic = cluster.topic()
     cluster.fill(topic, 3)
