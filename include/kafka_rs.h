@@ -47,7 +47,7 @@
 #define KRS_PARTITIONS_INIT                                                                        \
     { (uint32_t)sizeof(krs_partitions), 0, 0, KRS_COLUMN_NULL, 0, NULL, NULL, NULL, NULL,           \
       KRS_COLUMN_NULL }
-#define KRS_NEW_TOPIC_INIT { (uint32_t)sizeof(krs_new_topic), -1, -1, 0, NULL, NULL, 0 }
+#define KRS_NEW_TOPIC_INIT { (uint32_t)sizeof(krs_new_topic), -1, -1, 0, NULL, NULL, 0, NULL, 0 }
 #define KRS_STATS_INIT                                                                             \
     { (uint32_t)sizeof(krs_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define KRS_CASE_INIT { (uint32_t)sizeof(krs_case), 0, { 0 }, NULL, NULL, NULL, KRS_ALL, 0 }
@@ -478,6 +478,10 @@ typedef struct krs_new_topic {
     // `config_count` strings, a key and a value in turn.
     const char *const *config;
     size_t config_count;
+    // Which brokers have each partition, `replication` ids for one after the
+    // other; `replica_count` ids in all. NULL = the cluster chooses.
+    const int32_t *replicas;
+    size_t replica_count;
 } krs_new_topic;
 
 // A mock cluster.
@@ -733,6 +737,17 @@ krs_code krs_client_topic(krs_client client,
 //
 // Threads: any.
 krs_code krs_client_fatal(krs_client client, krs_error *err);
+
+// Makes the client fail for good, with a code and a reason of your choice, to
+// test how a program takes it: what a broker says to a producer that was fenced
+// does the same. Events and calls then tell of it as `krs_client_fatal()` does.
+//
+// Threads: any.
+// Errors: `KRS_ERR_ARGUMENT`; `KRS_ERR_PREV_IN_PROGRESS` if it has failed already.
+krs_code krs_client_raise_fatal(krs_client client,
+                                krs_code code,
+                                const char *reason,
+                                krs_error *err);
 
 // The next row of the client's events channel, one at a time: messages and
 // events of a consumer, reports of a producer. Rows are fetched by the batch
@@ -1444,7 +1459,7 @@ krs_code krs_admin_create_topics(krs_client client,
                                  krs_error *err);
 
 // Gives topics more partitions: `partitions` of each is how many it then has, and
-// its other fields count for nothing. Everything else as for
+// `replicas` tells of the new ones only. Everything else as for
 // `krs_admin_create_topics()`.
 krs_code krs_admin_create_partitions(krs_client client,
                                      const krs_new_topic *topics,
@@ -1499,6 +1514,26 @@ krs_code krs_mock_bootstrap(krs_mock mock,
                             size_t capacity,
                             size_t *len,
                             krs_error *err);
+
+// Takes a broker away (`up` 0), as if it had died, or brings it back (1) with what
+// it kept. Brokers are numbered from 1.
+//
+// Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` for a broker that the cluster does not have.
+krs_code krs_mock_set_broker_up(krs_mock mock,
+                                int32_t broker,
+                                uint32_t up,
+                                krs_error *err);
+
+// Has a broker answer `delay_ms` later from now on; 0 = at once.
+//
+// Threads: any.
+// Errors: `KRS_ERR_ARGUMENT` for a broker that the cluster does not have, or a
+// negative delay.
+krs_code krs_mock_set_broker_delay(krs_mock mock,
+                                   int32_t broker,
+                                   int32_t delay_ms,
+                                   krs_error *err);
 
 // Stops the cluster; what it kept is gone.
 //

@@ -10,7 +10,7 @@ use crate::batch::{Batch, Delivery, Kind, Row};
 use crate::chan::{self, Chan, Queue};
 use crate::conf::{ClientKind, Conf, Options};
 use crate::consumer::Consumer;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result, code};
 use crate::producer::Producer;
 use crate::rd::{self, LogSink};
 
@@ -73,6 +73,13 @@ impl Client {
             Self::Producer(producer) => producer.fatal_error(),
             Self::Consumer(consumer) => consumer.fatal_error(),
         }
+    }
+
+    pub fn raise_fatal(&self, code: Code, reason: &str) -> Result<()> {
+        if code == code::OK {
+            return Err(Error::argument("code = 0: expected that of an error"));
+        }
+        self.ask(|native| native.raise_fatal(code, reason))
     }
 
     pub fn producer(&self) -> Result<&Arc<Producer>> {

@@ -5,6 +5,7 @@ use crate::rd;
 
 pub struct Mock {
     native: rd::Mock,
+    brokers: i32,
     bootstrap: String,
 }
 
@@ -17,7 +18,11 @@ impl Mock {
             .ok_or_else(|| Error::argument(format!("brokers = {brokers}: expected 1 to 100")))?;
         let native = rd::Mock::new(count)?;
         let bootstrap = native.bootstrap();
-        Ok(Self { native, bootstrap })
+        Ok(Self {
+            native,
+            brokers: count,
+            bootstrap,
+        })
     }
 
     pub fn bootstrap(&self) -> &str {
@@ -37,5 +42,27 @@ impl Mock {
                 message: format!("topic {name:?}: {}", error.message).into(),
                 ..error
             })
+    }
+
+    pub fn set_broker_up(&self, broker: i32, up: bool) -> Result<()> {
+        self.native.set_broker_up(self.known(broker)?, up)
+    }
+
+    pub fn set_broker_delay(&self, broker: i32, delay_ms: i32) -> Result<()> {
+        if delay_ms < 0 {
+            let text = format!("delay_ms = {delay_ms}: expected 0 or more");
+            return Err(Error::argument(text));
+        }
+        self.native.set_broker_delay(self.known(broker)?, delay_ms)
+    }
+
+    fn known(&self, broker: i32) -> Result<i32> {
+        if (1..=self.brokers).contains(&broker) {
+            return Ok(broker);
+        }
+        let most = self.brokers;
+        Err(Error::argument(format!(
+            "broker = {broker}: expected 1 to {most}"
+        )))
     }
 }

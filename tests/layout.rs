@@ -55,7 +55,7 @@ fn no_struct_has_changed_its_layout() {
             struct_size reserved count topics topic_count topic partition offset leader_epoch
             metadata
         }
-        krs_new_topic { struct_size partitions replication reserved name config config_count }
+        krs_new_topic { struct_size partitions replication reserved name config config_count replicas replica_count }
         krs_stats {
             struct_size reserved rows_held rows_withheld rows_stale bytes_held pending
             reports_redirected taken_at messages_queued bytes_queued requests bytes_sent responses

@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use super::batch::krs_batch;
 use super::cluster::ask;
 use super::consumer::texts;
-use super::decode::{Sized32, sized, text};
+use super::decode::{Sized32, sized, slice, text};
 use super::guard;
 use super::partition::Answer;
 use super::types::{krs_batch_view, krs_client, krs_code, krs_error, krs_new_topic};
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn krs_admin_create_topics(
 }
 
 /// Gives topics more partitions: `partitions` of each is how many it then has, and
-/// its other fields count for nothing. Everything else as for
+/// `replicas` tells of the new ones only. Everything else as for
 /// `krs_admin_create_topics()`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_admin_create_partitions(
@@ -125,10 +125,11 @@ unsafe fn decode<'a>(topics: *const krs_new_topic, count: usize) -> Result<Vec<N
             // SAFETY: the structs are `stride` bytes apart.
             let from = unsafe { sized(topics.byte_add(index * stride)) }?;
             // SAFETY: the strings are alive.
-            let (name, config) = unsafe {
+            let (name, config, replicas) = unsafe {
                 (
                     text("topic.name", from.name)?,
                     texts("topic.config", from.config, from.config_count)?,
+                    slice("topic.replicas", from.replicas, from.replica_count)?,
                 )
             };
             if config.len() % 2 != 0 {
@@ -141,9 +142,21 @@ unsafe fn decode<'a>(topics: *const krs_new_topic, count: usize) -> Result<Vec<N
                 partitions: from.partitions,
                 replication: from.replication,
                 config: config.chunks(2).map(|pair| (pair[0], pair[1])).collect(),
+                replicas: replicas_of(replicas, from.replication)?,
             })
         })
         .collect()
+}
+
+fn replicas_of(all: &[i32], replication: i32) -> Result<Vec<&[i32]>> {
+    let each = usize::try_from(replication).unwrap_or_default();
+    if !all.is_empty() && (each == 0 || all.len() % each != 0) {
+        return Err(Error::argument(format!(
+            "topic.replica_count is {}, expected a multiple of topic.replication, which is {replication}",
+            all.len()
+        )));
+    }
+    Ok(all.chunks(each.max(1)).collect())
 }
 
 /// # Safety

@@ -151,6 +151,26 @@ pub unsafe extern "C" fn krs_client_fatal(client: krs_client, err: *mut krs_erro
     })
 }
 
+/// Makes the client fail for good, with a code and a reason of your choice, to
+/// test how a program takes it: what a broker says to a producer that was fenced
+/// does the same. Events and calls then tell of it as `krs_client_fatal()` does.
+///
+/// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT`; `KRS_ERR_PREV_IN_PROGRESS` if it has failed already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_client_raise_fatal(
+    client: krs_client,
+    code: krs_code,
+    reason: *const c_char,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        // SAFETY: the caller passes a NUL-terminated string.
+        let reason = unsafe { text("reason", reason) }?;
+        CLIENTS.get(client.id)?.client.raise_fatal(code, reason)
+    })
+}
+
 /// The next row of the client's events channel, one at a time: messages and
 /// events of a consumer, reports of a producer. Rows are fetched by the batch
 /// behind the scenes, yet an event never waits behind messages, and a message

@@ -75,6 +75,38 @@ pub unsafe extern "C" fn krs_mock_bootstrap(
     })
 }
 
+/// Takes a broker away (`up` 0), as if it had died, or brings it back (1) with what
+/// it kept. Brokers are numbered from 1.
+///
+/// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` for a broker that the cluster does not have.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_mock_set_broker_up(
+    mock: krs_mock,
+    broker: i32,
+    up: u32,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || MOCKS.get(mock.id)?.set_broker_up(broker, up != 0))
+}
+
+/// Has a broker answer `delay_ms` later from now on; 0 = at once.
+///
+/// Threads: any.
+/// Errors: `KRS_ERR_ARGUMENT` for a broker that the cluster does not have, or a
+/// negative delay.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn krs_mock_set_broker_delay(
+    mock: krs_mock,
+    broker: i32,
+    delay_ms: i32,
+    err: *mut krs_error,
+) -> krs_code {
+    guard(err, || {
+        MOCKS.get(mock.id)?.set_broker_delay(broker, delay_ms)
+    })
+}
+
 /// Stops the cluster; what it kept is gone.
 ///
 /// Threads: any.

@@ -323,6 +323,10 @@ pub struct krs_new_topic {
     /// `config_count` strings, a key and a value in turn.
     pub config: *const *const c_char,
     pub config_count: usize,
+    /// Which brokers have each partition, `replication` ids for one after the
+    /// other; `replica_count` ids in all. NULL = the cluster chooses.
+    pub replicas: *const i32,
+    pub replica_count: usize,
 }
 
 /// What a client counts. Start with `KRS_STATS_INIT`.

@@ -1,6 +1,6 @@
 //! Topics made, deleted and given more partitions.
 
-use std::ffi::CString;
+use std::ffi::{CString, c_char};
 use std::ptr::{self, NonNull};
 
 use rdkafka_sys as sys;
@@ -16,6 +16,8 @@ pub struct NewTopic<'a> {
     pub partitions: i32,
     pub replication: i32,
     pub config: Vec<(&'a str, &'a str)>,
+    /// The brokers of each partition that is made; empty = the cluster chooses.
+    pub replicas: Vec<&'a [i32]>,
 }
 
 /// What came of it for one topic.
@@ -175,6 +177,11 @@ fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {
         .iter()
         .map(|(key, value)| Ok((c_string("config", key)?, c_string("config", value)?)))
         .collect::<Result<Vec<(CString, CString)>>>()?;
+    // Whoever names the brokers does not count them as well.
+    let replication = match topic.replicas.is_empty() {
+        true => topic.replication,
+        false => -1,
+    };
     let mut text = [0; 512];
     // SAFETY: the strings are copied; the buffer has the size given. Until it is
     // returned the topic is ours.
@@ -182,7 +189,7 @@ fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {
         let new = sys::rd_kafka_NewTopic_new(
             name.as_ptr(),
             topic.partitions,
-            topic.replication,
+            replication,
             text.as_mut_ptr(),
             text.len(),
         );
@@ -195,6 +202,11 @@ fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {
                 sys::rd_kafka_NewTopic_destroy(new);
                 return Err(error_of(set));
             }
+        }
+        let set = sys::rd_kafka_NewTopic_set_replica_assignment;
+        if let Err(refused) = assign_replicas(&topic.replicas, set, new) {
+            sys::rd_kafka_NewTopic_destroy(new);
+            return Err(refused);
         }
         Ok(new)
     }
@@ -214,8 +226,54 @@ fn new_partitions(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewPartitio
                 lossy(text.as_ptr()).into_owned(),
             ));
         }
+        let set = sys::rd_kafka_NewPartitions_set_replica_assignment;
+        if let Err(refused) = assign_replicas(&topic.replicas, set, new) {
+            sys::rd_kafka_NewPartitions_destroy(new);
+            return Err(refused);
+        }
         Ok(new)
     }
+}
+
+/// A function of librdkafka that names the brokers of one partition.
+type SetReplicas<T> = unsafe extern "C" fn(
+    *mut T,
+    i32,
+    *mut i32,
+    usize,
+    *mut c_char,
+    usize,
+) -> sys::rd_kafka_resp_err_t;
+
+/// # Safety
+/// `set` is the function for `new`, which is alive.
+unsafe fn assign_replicas<T>(
+    partitions: &[&[i32]],
+    set: SetReplicas<T>,
+    new: *mut T,
+) -> Result<()> {
+    let mut text = [0; 512];
+    for (partition, brokers) in (0..).zip(partitions) {
+        let (brokers, count) = (brokers.as_ptr().cast_mut(), brokers.len());
+        // SAFETY: the brokers are copied, and not written to; the buffer has the
+        // size given.
+        let code = unsafe {
+            set(
+                new,
+                partition,
+                brokers,
+                count,
+                text.as_mut_ptr(),
+                text.len(),
+            )
+        } as i32;
+        if code != code::OK {
+            // SAFETY: NUL-terminated.
+            let why = unsafe { lossy(text.as_ptr()) }.into_owned();
+            return Err(Error::new(code, format!("partition {partition}: {why}")));
+        }
+    }
+    Ok(())
 }
 
 /// # Safety

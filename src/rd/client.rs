@@ -152,6 +152,13 @@ impl Client {
         Some(error)
     }
 
+    /// Makes a fatal error, as a broker could.
+    pub fn raise_fatal(&self, code: Code, reason: &str) -> Result<()> {
+        let reason = c_string("reason", reason)?;
+        // SAFETY: the client is alive; the reason is copied.
+        check(unsafe { raw::rd_kafka_test_fatal_error(self.as_ptr(), code, reason.as_ptr()) })
+    }
+
     pub fn main_queue(&self) -> Option<Queue> {
         // SAFETY: a new reference to the client's main queue.
         unsafe { Queue::from_raw(sys::rd_kafka_queue_get_main(self.as_ptr())) }

@@ -46,6 +46,22 @@ impl Mock {
         })
     }
 
+    pub fn set_broker_up(&self, broker: i32, up: bool) -> Result<()> {
+        // SAFETY: the cluster is alive.
+        check(unsafe {
+            if up {
+                raw::rd_kafka_mock_broker_set_up(self.raw.as_ptr(), broker)
+            } else {
+                raw::rd_kafka_mock_broker_set_down(self.raw.as_ptr(), broker)
+            }
+        })
+    }
+
+    pub fn set_broker_delay(&self, broker: i32, delay_ms: i32) -> Result<()> {
+        // SAFETY: the cluster is alive.
+        check(unsafe { raw::rd_kafka_mock_broker_set_rtt(self.raw.as_ptr(), broker, delay_ms) })
+    }
+
     pub fn bootstrap(&self) -> String {
         // SAFETY: NUL-terminated; lives as long as the cluster.
         unsafe { lossy(sys::rd_kafka_mock_cluster_bootstraps(self.raw.as_ptr())) }.into_owned()

@@ -61,4 +61,22 @@ unsafe extern "C" {
         partitions: i32,
         replication: i32,
     ) -> i32;
+    pub fn rd_kafka_mock_broker_set_down(
+        cluster: *mut sys::rd_kafka_mock_cluster_t,
+        broker: i32,
+    ) -> i32;
+    pub fn rd_kafka_mock_broker_set_up(
+        cluster: *mut sys::rd_kafka_mock_cluster_t,
+        broker: i32,
+    ) -> i32;
+    pub fn rd_kafka_mock_broker_set_rtt(
+        cluster: *mut sys::rd_kafka_mock_cluster_t,
+        broker: i32,
+        rtt_ms: i32,
+    ) -> i32;
+    pub fn rd_kafka_test_fatal_error(
+        rk: *mut sys::rd_kafka_t,
+        code: i32,
+        reason: *const c_char,
+    ) -> i32;
 }

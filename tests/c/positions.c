@@ -343,6 +343,30 @@ static void create_topic(krs_client client, const char *name) {
     CHECK(code == KRS_OK, "%s", err.message);
 }
 
+/* The brokers of each partition may be named. */
+static void make_on_brokers(krs_client client) {
+    krs_new_topic topic = KRS_NEW_TOPIC_INIT;
+    int32_t brokers[] = {0, 0};
+    OK(krs_cluster_controller_id(client, PATIENCE_MS, &brokers[0], &err));
+    brokers[1] = brokers[0];
+    topic.name = fresh_name("placed");
+    topic.partitions = 2;
+    topic.replicas = brokers;
+    topic.replica_count = 2;
+    EXPECT(KRS_ERR_ARGUMENT,
+           krs_admin_create_topics(client, &topic, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+    CHECK(strstr(err.message, "replication") != NULL, "%s", err.message);
+    topic.replication = 1;
+    OK(krs_admin_create_topics(client, &topic, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+    topic.partitions = 3;
+    topic.replica_count = 1;
+    brokers[0] = 4242;
+    EXPECT(39, /* INVALID_REPLICA_ASSIGNMENT */
+           krs_admin_create_partitions(client, &topic, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+    brokers[0] = brokers[1];
+    OK(krs_admin_create_partitions(client, &topic, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+}
+
 static void topics_are_made_enlarged_and_deleted(void) {
     const char *name = fresh_name("admin"), *names[2] = {name, "no such topic"};
     krs_client client = open_client(KRS_PRODUCER, (char *)NULL);
@@ -364,6 +388,7 @@ static void topics_are_made_enlarged_and_deleted(void) {
     CHECK(strstr(err.message, name) != NULL, "%s", err.message);
     topics[0].partitions = 5;
     OK(krs_admin_create_partitions(client, topics, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+    make_on_brokers(client);
     OK(krs_admin_delete_topics(client, names, 2, PATIENCE_MS, &answer, &view, &err));
     CHECK(view.code[0] == KRS_OK && view.code[1] != KRS_OK, "%d, %d", view.code[0], view.code[1]);
     EXPECT(KRS_ERR_ARGUMENT, krs_admin_delete_topics(client, names, 0, 0, NULL, NULL, &err));

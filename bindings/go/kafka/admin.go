@@ -20,7 +20,7 @@ type TopicSpecification struct {
 	Topic             string
 	NumPartitions     int
 	ReplicationFactor int
-	// ReplicaAssignment is not possible yet.
+	// ReplicaAssignment names the brokers of each partition, as many for each; then ReplicationFactor is not needed.
 	ReplicaAssignment [][]int32
 	Config            map[string]string
 }
@@ -29,7 +29,7 @@ type TopicSpecification struct {
 type PartitionsSpecification struct {
 	Topic      string
 	IncreaseTo int
-	// ReplicaAssignment is not possible yet.
+	// ReplicaAssignment names the brokers of each partition that is new, as many for each.
 	ReplicaAssignment [][]int32
 }
 
@@ -228,11 +228,14 @@ func (a *AdminClient) CreateTopics(ctx context.Context, topics []TopicSpecificat
 	}
 	var list []newTopic
 	for _, topic := range topics {
-		if len(topic.ReplicaAssignment) > 0 {
-			return nil, notYet("ReplicaAssignment")
-		}
 		of := newTopic{name: topic.Topic, partitions: orDefault(topic.NumPartitions),
 			replication: orDefault(topic.ReplicationFactor)}
+		if assigned := topic.ReplicaAssignment; len(assigned) > 0 && len(assigned) != topic.NumPartitions {
+			return nil, NewError(ErrInvalidArg, "TopicSpecification.ReplicaAssignment must contain exactly NumPartitions partitions", false)
+		}
+		if err := of.assign(topic.ReplicaAssignment); err != nil {
+			return nil, err
+		}
 		for key, value := range topic.Config {
 			of.config = append(of.config, key, value)
 		}
@@ -245,6 +248,18 @@ func (a *AdminClient) CreateTopics(ctx context.Context, topics []TopicSpecificat
 	return admin(a, ctx, o, func(timeoutMs int) ([]TopicResult, error) {
 		return a.core.createTopics(list, o.validateOnly, timeoutMs)
 	})
+}
+
+// assign names the brokers of each partition.
+func (t *newTopic) assign(partitions [][]int32) error {
+	for _, brokers := range partitions {
+		if len(brokers) != len(partitions[0]) || len(brokers) == 0 {
+			return NewError(ErrInvalidArg, "ReplicaAssignment needs the same number of brokers for every partition of "+t.name, false)
+		}
+		t.replication = len(brokers)
+		t.replicas = append(t.replicas, brokers...)
+	}
+	return nil
 }
 
 // orDefault is -1, as the brokers are configured, for a number that was not set.
@@ -276,10 +291,11 @@ func (a *AdminClient) CreatePartitions(ctx context.Context, partitions []Partiti
 	}
 	var list []newTopic
 	for _, topic := range partitions {
-		if len(topic.ReplicaAssignment) > 0 {
-			return nil, notYet("ReplicaAssignment")
+		of := newTopic{name: topic.Topic, partitions: topic.IncreaseTo, replication: -1}
+		if err := of.assign(topic.ReplicaAssignment); err != nil {
+			return nil, err
 		}
-		list = append(list, newTopic{name: topic.Topic, partitions: topic.IncreaseTo, replication: -1})
+		list = append(list, of)
 	}
 	o := &adminOptions{}
 	for _, option := range options {

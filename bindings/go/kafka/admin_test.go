@@ -76,6 +76,32 @@ func TestAnAdminClientOfAnotherEndsWithIt(t *testing.T) {
 	}
 }
 
+func TestTheBrokersOfEachPartitionMayBeNamed(t *testing.T) {
+	if onMock() {
+		t.Skip("the mock cluster does not know admin requests")
+	}
+	a := must(NewAdminClient(&ConfigMap{"bootstrap.servers": servers}))(t)
+	defer a.Close()
+	ctx, name := context.Background(), fresh("placed")
+	broker := must(a.ControllerID(ctx))(t)
+	topic := TopicSpecification{Topic: name, NumPartitions: 3, ReplicaAssignment: [][]int32{{broker}, {broker}}}
+	if _, err := a.CreateTopics(ctx, []TopicSpecification{topic}); err == nil {
+		t.Error("2 assignments for 3 partitions")
+	}
+	topic.NumPartitions = 2
+	if made := must(a.CreateTopics(ctx, []TopicSpecification{topic}))(t); made[0].Error.Code() != ErrNoError {
+		t.Error(made[0].Error)
+	}
+	more := PartitionsSpecification{Topic: name, IncreaseTo: 3, ReplicaAssignment: [][]int32{{4242}}}
+	if refused := must(a.CreatePartitions(ctx, []PartitionsSpecification{more}))(t); refused[0].Error.Code() != ErrInvalidReplicaAssignment {
+		t.Error(refused[0].Error)
+	}
+	more.ReplicaAssignment[0][0] = broker
+	if made := must(a.CreatePartitions(ctx, []PartitionsSpecification{more}))(t); made[0].Error.Code() != ErrNoError {
+		t.Error(made[0].Error)
+	}
+}
+
 func TestAnAdminCallEndsWithItsContext(t *testing.T) {
 	a := must(NewAdminClient(&ConfigMap{"bootstrap.servers": "127.0.0.1:1"}))(t)
 	defer a.Close()

@@ -340,6 +340,14 @@ func (c coreClient) fatal() error {
 	return withError(func(err *C.krs_error) C.krs_code { return C.krs_client_fatal(C.krsgo_client(C.uint64_t(c)), err) })
 }
 
+func (c coreClient) raiseFatal(code ErrorCode, reason string) error {
+	text := C.CString(reason)
+	defer C.free(unsafe.Pointer(text))
+	return withError(func(err *C.krs_error) C.krs_code {
+		return C.krs_client_raise_fatal(C.krsgo_client(C.uint64_t(c)), C.krs_code(code), text, err)
+	})
+}
+
 // closeResult says what became of the messages of a producer that had no result yet.
 type closeResult struct {
 	purged, unknown int
@@ -599,6 +607,18 @@ func (m coreMock) createTopic(topic string, partitions, replication int) error {
 	defer C.free(unsafe.Pointer(name))
 	return withError(func(err *C.krs_error) C.krs_code {
 		return C.krs_mock_topic(C.krsgo_mock(C.uint64_t(m)), name, C.int32_t(partitions), C.int32_t(replication), err)
+	})
+}
+
+func (m coreMock) setBrokerUp(broker int, up bool) error {
+	return withError(func(err *C.krs_error) C.krs_code {
+		return C.krs_mock_set_broker_up(C.krsgo_mock(C.uint64_t(m)), C.int32_t(broker), cBool(up), err)
+	})
+}
+
+func (m coreMock) setBrokerDelay(broker, delayMs int) error {
+	return withError(func(err *C.krs_error) C.krs_code {
+		return C.krs_mock_set_broker_delay(C.krsgo_mock(C.uint64_t(m)), C.int32_t(broker), C.int32_t(delayMs), err)
 	})
 }
 

@@ -402,11 +402,13 @@ func (c coreClient) sendOffsets(offsets []TopicPartition, group []byte, timeoutM
 
 // ---- admin ---------------------------------------------------------------------------------------------------------
 
-// newTopic is a topic to be made: -1 is as the brokers are configured. config has keys and values in turn.
+// newTopic is a topic to be made: -1 is as the brokers are configured. config has keys and values in turn, replicas the
+// brokers of one partition after the other.
 type newTopic struct {
 	name                    string
 	partitions, replication int
 	config                  []string
+	replicas                []int32
 }
 
 // createTopics holds a thread until a broker answers. So do the others.
@@ -452,8 +454,17 @@ func withNewTopics(topics []newTopic, call func(*C.krs_new_topic, cBatch, cView,
 		if len(topic.config) > 0 {
 			c.config, c.config_count = &all[1], C.size_t(len(topic.config))
 		}
+		if len(topic.replicas) > 0 {
+			brokers := (*C.int32_t)(C.CBytes(bytesOf(topic.replicas)))
+			defer C.free(unsafe.Pointer(brokers))
+			c.replicas, c.replica_count = brokers, C.size_t(len(topic.replicas))
+		}
 	}
 	return topicResults(answered(func(batch cBatch, view cView, err cError) C.krs_code { return call(list, batch, view, err) }))
+}
+
+func bytesOf(numbers []int32) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(numbers))), len(numbers)*int(unsafe.Sizeof(numbers[0])))
 }
 
 func topicResults(r *rows, err error) ([]TopicResult, error) {

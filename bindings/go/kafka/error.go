@@ -117,11 +117,6 @@ func publicCode(code int) (ErrorCode, string) {
 
 func closedError() error { return newErrorFromCode(codeClosed) }
 
-// notYet is the answer of what the core can't do so far.
-func notYet(what string) error {
-	return NewError(ErrNotImplemented, what+" is not there yet", false)
-}
-
 // WriteErrorCodes writes the constants of all error codes as Go source.
 func WriteErrorCodes(f *os.File) {
 	fmt.Fprintf(f, "package kafka\n\n// librdkafka %s\n\nconst (\n", librdkafkaVersion())

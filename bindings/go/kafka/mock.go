@@ -32,14 +32,14 @@ func (m *MockCluster) CreateTopic(topic string, partitions, replicationFactor in
 
 // SetRoundtripDuration delays the answers of a broker.
 func (m *MockCluster) SetRoundtripDuration(brokerID int, duration time.Duration) error {
-	return notYet("SetRoundtripDuration")
+	return m.core.setBrokerDelay(brokerID, milliseconds(duration))
 }
 
-// SetBrokerDown takes a broker away.
-func (m *MockCluster) SetBrokerDown(brokerID int) error { return notYet("SetBrokerDown") }
+// SetBrokerDown takes a broker away, as if it had died. Brokers are numbered from 1.
+func (m *MockCluster) SetBrokerDown(brokerID int) error { return m.core.setBrokerUp(brokerID, false) }
 
-// SetBrokerUp brings a broker back.
-func (m *MockCluster) SetBrokerUp(brokerID int) error { return notYet("SetBrokerUp") }
+// SetBrokerUp brings a broker back, with what it kept.
+func (m *MockCluster) SetBrokerUp(brokerID int) error { return m.core.setBrokerUp(brokerID, true) }
 
 // Close stops the cluster. What it kept is gone.
 func (m *MockCluster) Close() { m.core.close() }

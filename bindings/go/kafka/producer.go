@@ -375,12 +375,16 @@ func (p *Producer) GetFatalError() error {
 	return err
 }
 
-// TestFatalError makes a fatal error, for tests.
+// TestFatalError makes a fatal error, to test how a program takes it. ErrPrevInProgress if there is one already.
 func (p *Producer) TestFatalError(code ErrorCode, str string) ErrorCode {
 	if p.verifyClient() != nil {
 		return ErrState
 	}
-	return ErrNotImplemented
+	var failed Error
+	if errors.As(p.core.raiseFatal(code, str), &failed) {
+		return failed.Code()
+	}
+	return ErrNoError
 }
 
 // ---- closing -------------------------------------------------------------------------------------------------------

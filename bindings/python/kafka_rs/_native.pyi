@@ -14,7 +14,7 @@ def _forked() -> None: ...
 def admin_topics(
     client: int,
     enlarge: bool,
-    topics: list[tuple[str, int, int, list[str]]],
+    topics: list[tuple[str, int, int, list[str], list[int]]],
     validate_only: bool,
     timeout: float,
 ) -> list[Row]: ...
@@ -218,6 +218,12 @@ class MockCore:
     def __init__(self, brokers: int = 1) -> None: ...
     def create_topic(self, name: str, partitions: int = 1, replication_factor: int = 1) -> None:
         """Makes a topic."""
+    def set_broker_down(self, broker: int) -> None:
+        """Takes a broker away, as if it had died. Brokers are numbered from 1."""
+    def set_broker_up(self, broker: int) -> None:
+        """Brings a broker back, with what it kept."""
+    def set_broker_delay(self, broker: int, seconds: float) -> None:
+        """Has a broker answer so many seconds later from now on."""
     def bootstrap_servers(self) -> str:
         """The value for `bootstrap.servers`."""
     def close(self) -> None:

@@ -13,8 +13,8 @@ use crate::partitions::{answer, tuples};
 use crate::rows::Rows;
 use crate::wait::Deadline;
 
-/// Name, partitions, replicas, configuration as keys and values in turn.
-type Topic = (String, i32, i32, Vec<String>);
+/// Name, partitions, replicas, configuration as keys and values in turn, and the brokers of one partition after the other.
+type Topic = (String, i32, i32, Vec<String>, Vec<i32>);
 
 fn texts(what: &str, texts: &[String]) -> PyResult<Vec<CString>> {
     texts.iter().map(|text| c_string(what, text)).collect()
@@ -61,6 +61,8 @@ pub fn admin_topics<'py>(
                 new.name = names[index].as_ptr();
                 new.config = pointers[index].as_ptr();
                 new.config_count = pointers[index].len();
+                new.replicas = topic.4.as_ptr();
+                new.replica_count = topic.4.len();
                 new
             })
             .collect();

@@ -185,6 +185,8 @@ pub struct krs_new_topic {
     pub name: *const c_char,
     pub config: *const *const c_char,
     pub config_count: usize,
+    pub replicas: *const i32,
+    pub replica_count: usize,
 }
 
 #[repr(C)]
@@ -598,6 +600,18 @@ unsafe extern "C" {
         name: *const c_char,
         partitions: i32,
         replication: i32,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_mock_set_broker_up(
+        mock: krs_mock,
+        broker: i32,
+        up: u32,
+        err: *mut krs_error,
+    ) -> krs_code;
+    pub fn krs_mock_set_broker_delay(
+        mock: krs_mock,
+        broker: i32,
+        delay_ms: i32,
         err: *mut krs_error,
     ) -> krs_code;
     pub fn krs_mock_bootstrap(

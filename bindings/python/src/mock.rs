@@ -23,6 +23,15 @@ impl MockCore {
             .lock()
             .ok_or_else(|| PyRuntimeError::new_err("the mock cluster has been closed"))
     }
+
+    fn set_up(&self, py: Python<'_>, broker: i32, up: bool) -> PyResult<()> {
+        let mock = self.get()?;
+        py.detach(|| {
+            // SAFETY: takes any handle.
+            call(|err| unsafe { ffi::krs_mock_set_broker_up(mock, broker, up.into(), err) })
+        })
+        .map_err(|error| error.raise(py))
+    }
 }
 
 #[pymethods]
@@ -59,6 +68,25 @@ impl MockCore {
             })
         })
         .map_err(|error| error.raise(py))
+    }
+
+    /// Takes a broker away, as if it had died. Brokers are numbered from 1.
+    fn set_broker_down(&self, py: Python<'_>, broker: i32) -> PyResult<()> {
+        self.set_up(py, broker, false)
+    }
+
+    /// Brings a broker back, with what it kept.
+    fn set_broker_up(&self, py: Python<'_>, broker: i32) -> PyResult<()> {
+        self.set_up(py, broker, true)
+    }
+
+    /// Has a broker answer so many seconds later from now on.
+    fn set_broker_delay(&self, py: Python<'_>, broker: i32, seconds: f64) -> PyResult<()> {
+        let mock = self.get()?;
+        let ms = (seconds * 1000.0) as i32;
+        // SAFETY: takes any handle.
+        py.detach(|| call(|err| unsafe { ffi::krs_mock_set_broker_delay(mock, broker, ms, err) }))
+            .map_err(|error| error.raise(py))
     }
 
     /// The value for `bootstrap.servers`.

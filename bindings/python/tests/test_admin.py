@@ -42,6 +42,21 @@ def test_topics_come_and_go() -> None:
 
 
 @real
+def test_the_brokers_of_each_partition_may_be_named() -> None:
+    admin = AdminClient({"bootstrap.servers": REAL})
+    name = f"admin-{uuid.uuid4().hex[:8]}"
+    broker = next(iter(admin.list_topics(timeout=LIMIT).brokers))
+    admin.create_topics([NewTopic(name, 2, replica_assignment=[[broker], [broker]])])[name].result(LIMIT)
+    until(lambda: name in admin.list_topics(timeout=LIMIT).topics, lambda: None)
+    assert code_of(admin.create_partitions([NewPartitions(name, 3, [[4242]])])[name]) == (
+        KafkaError.INVALID_REPLICA_ASSIGNMENT
+    )
+    admin.create_partitions([NewPartitions(name, 3, [[broker]])])[name].result(LIMIT)
+    with pytest.raises(ValueError, match="the same number of brokers"):
+        admin.create_topics([NewTopic("a", 2, replica_assignment=[[1, 2], [1]])])
+
+
+@real
 def test_to_validate_makes_nothing() -> None:
     admin = AdminClient({"bootstrap.servers": REAL})
     name = f"admin-{uuid.uuid4().hex[:8]}"

@@ -41,10 +41,9 @@ class AdminClient:
         _check(new_topics, NewTopic)
         topics = []
         for new in new_topics:
-            if new.replica_assignment is not None:
-                _no_assignment()
             config = [text for pair in (new.config or {}).items() for text in map(str, pair)]
-            topics.append((new.topic, new.num_partitions, new.replication_factor, config))
+            each, brokers = _replicas(new.replica_assignment, new.replication_factor)
+            topics.append((new.topic, new.num_partitions, each, config, brokers))
         client = self._client._client
         names = [new.topic for new in new_topics]
         return _later(names, lambda: _native.admin_topics(client, False, topics, validate_only, request_timeout))
@@ -61,9 +60,8 @@ class AdminClient:
         _check(new_partitions, NewPartitions)
         topics = []
         for new in new_partitions:
-            if new.replica_assignment is not None:
-                _no_assignment()
-            topics.append((new.topic, new.new_total_count, -1, list[str]()))
+            each, brokers = _replicas(new.replica_assignment, -1)
+            topics.append((new.topic, new.new_total_count, each, list[str](), brokers))
         client = self._client._client
         names = [new.topic for new in new_partitions]
         return _later(names, lambda: _native.admin_topics(client, True, topics, validate_only, request_timeout))
@@ -105,9 +103,14 @@ def _check(items: Sequence[object], kind: type) -> None:
         raise ValueError("a topic is named more than once")
 
 
-def _no_assignment() -> None:
-    reason = f"replica_assignment is not there yet in kafka_rs {_native.version()}"
-    raise KafkaException(KafkaError(KafkaError._NOT_IMPLEMENTED, reason))
+def _replicas(assignment: list[list[int]] | None, replication: int) -> tuple[int, list[int]]:
+    """How many brokers each partition has, and the brokers of one partition after the other, if they were named."""
+    if not assignment:
+        return replication, []
+    each = len(assignment[0])
+    if each == 0 or any(len(brokers) != each for brokers in assignment):
+        raise ValueError("replica_assignment: expected the same number of brokers for every partition")
+    return each, [broker for brokers in assignment for broker in brokers]
 
 
 def _later(names: list[str], ask: Callable[[], list[_kinds.Row]]) -> dict[str, Future[None]]:
