@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::partitions::Ownership;
 use super::{CLOSED, Consumer, Native, Rebalance, State, push_error, push_rebalance};
+use crate::batch::{Kind, Row};
+use crate::chan::Rows;
 use crate::error::{Error, Result, code};
 use crate::partition::{TopicPartition, offset};
-use crate::rd::{Assign, Event, List};
+use crate::rd::{self, Assign, Event, List};
 
 /// Longest wait for librdkafka's own thread to take note of a seek.
 const SEEK_MS: i32 = 1000;
@@ -315,8 +317,7 @@ impl Consumer {
                 .iter()
                 .filter(|p| p.code != code::OK && !waits(p.code))
             {
-                let text = format!("seek to {}", failed.offset);
-                push_error(&mut state.events, failed.code, 0, &text);
+                push_refused_seek(&mut state.events, failed);
             }
         }
     }
@@ -345,6 +346,18 @@ impl State {
             ..entry.clone()
         });
     }
+}
+
+/// Says which partition it is that stays where it was.
+fn push_refused_seek(events: &mut Rows, refused: &TopicPartition) {
+    let reason = rd::describe(refused.code);
+    let text = format!("seek to {}: {reason}", refused.offset);
+    events.append(1, |batch| {
+        batch.push(&Row {
+            value: Some(text.as_bytes()),
+            ..refused.row(Kind::Error)
+        });
+    });
 }
 
 /// librdkafka remembers a pause beyond the assignment, and would never fetch the
@@ -401,5 +414,30 @@ fn check_seek(state: &State, entry: &TopicPartition) -> i32 {
         _ if !is_place => code::INVALID_ARG,
         Some(Ownership::Ours) => code::OK,
         Some(Ownership::Leaving | Ownership::None) | None => code::STATE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Batch;
+
+    #[test]
+    fn a_seek_that_is_refused_later_tells_its_partition() {
+        let mut events = Rows::default();
+        let refused = TopicPartition {
+            offset: 42,
+            code: code::UNKNOWN_PARTITION,
+            ..TopicPartition::new("t", 7)
+        };
+        push_refused_seek(&mut events, &refused);
+        let mut out = Batch::default();
+        events.take(10, &mut out);
+        assert_eq!(
+            (out.kind[0], out.code[0]),
+            (Kind::Error as u8, refused.code)
+        );
+        assert_eq!((out.partition[0], out.offset[0]), (7, 42));
+        assert_eq!(out.topics.index("t"), out.topic[0]);
     }
 }
