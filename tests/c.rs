@@ -120,8 +120,7 @@ promises! {
         the_cluster_answers,
         ;
         topics_are_made_enlarged_and_deleted,
-        // Not a_log_that_is_made_anew_is_read_from_its_beginning: it hung once in eight
-        // runs, and the cause is not found yet.
+        a_log_that_is_made_anew_is_read_from_its_beginning,
     }
     rebalance {
         an_application_may_start_where_it_wants,
