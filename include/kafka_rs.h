@@ -1338,13 +1338,20 @@ krs_code krs_chan_recv(krs_chan chan,
 // Does what one of `count` cases asks for, the first that is ready; if several
 // are, one of them at random, so that none starves. `*chosen` becomes its
 // index, and the result is that of its send or receive, `KRS_ERR_CLOSED` for
-// example. A case whose channel is none is never ready.
+// example. A case whose channel is none takes no part: it is never ready, and its
+// batch and view stay as they are.
+//
+// Every other receiving case gives its batch back as the call begins, chosen or
+// not, and its old view ends: a consumer has to know what was delivered before
+// it waits, to commit it, to answer a rebalance, and to have room for more rows. A
+// batch that the program has not done with needs a channel of none, or
+// `delivered` that says how far it got: the rest comes again.
 //
 // `timeout_ms` 0: if no case is ready, `KRS_ERR_WOULD_BLOCK` (the `default` of
 // Go's select); -1 = wait for ever.
 //
 // Ownership: as for `krs_chan_send()` and `krs_chan_recv()`; a receiving case
-// has a batch and a view of its own.
+// has a batch and a view of its own, and only the chosen one's are filled.
 // Threads: any.
 // Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT` with `*chosen` = `count`;
 // otherwise those of the chosen case.

@@ -98,6 +98,7 @@ promises! {
         without_capacity_a_send_ends_when_a_receiver_has_it,
         many_threads_select_and_every_message_arrives_once,
         select_is_fair_and_has_a_default_and_a_deadline,
+        select_leaves_the_batch_of_a_case_without_a_channel_alone,
         the_descriptor_is_readable_while_there_is_something,
         a_produce_channel_blocks_its_sender_while_the_queue_is_full,
     }
