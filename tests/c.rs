@@ -125,6 +125,8 @@ promises! {
     }
     rebalance {
         an_application_may_start_where_it_wants,
+        what_is_added_beside_a_rebalance_does_not_answer_it,
+        what_the_group_takes_away_cannot_be_assigned,
         an_unknown_topic_does_not_flood,
         ;
         no_stale_row_across_eager_rebalances,
@@ -132,6 +134,12 @@ promises! {
         no_stale_row_across_rebalances_by_the_broker,
         a_revoke_comes_within_one_row,
         idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it,
+    }
+    stale {
+        ;
+        no_stale_row_whatever_other_threads_do_in_an_eager_group,
+        no_stale_row_whatever_other_threads_do_in_a_cooperative_group,
+        no_stale_row_whatever_other_threads_do_where_the_broker_assigns,
     }
     txn {
         ;

@@ -150,6 +150,7 @@ impl Consumer {
         let mut state = self.state.lock();
         let lost = state.rebalance.as_ref().is_some_and(|r| r.lost);
         let asked = state.rebalance.as_ref().is_some_and(|r| r.assigned);
+        let meant = state.rebalance.as_ref().is_some_and(|r| r.is_about(list));
         let how = match how {
             Assign::Replace if list.is_empty() && !asked => Assign::Clear,
             how => how,
@@ -157,7 +158,9 @@ impl Consumer {
         check_assign(&state, how, list)?;
         self.change(&native, &mut state, how, list, lost)?;
         let answers = match how {
-            Assign::Add => asked,
+            // What is added beside leaves the question open.
+            Assign::Add => asked && meant,
+            // librdkafka takes any removal for the answer to a revoke.
             Assign::Remove => !asked,
             Assign::Replace | Assign::Clear => true,
         };
@@ -323,6 +326,17 @@ impl Consumer {
     }
 }
 
+impl Rebalance {
+    /// Whether a list may be an answer: it names one of the partitions, or there are none.
+    fn is_about(&self, list: &[TopicPartition]) -> bool {
+        list.is_empty() || self.partitions.is_empty() || list.iter().any(|p| self.names(p))
+    }
+
+    fn names(&self, partition: &TopicPartition) -> bool {
+        self.partitions.iter().any(|p| p.is_same(partition))
+    }
+}
+
 impl State {
     /// Whether one of these seeks is still to be done.
     fn seeks_any(&self, list: &[TopicPartition]) -> bool {
@@ -391,7 +405,13 @@ fn check_assign(state: &State, how: Assign, list: &[TopicPartition]) -> Result<(
             return Err(Error::new(code::INVALID_ARG, text));
         }
         let owned = state.partitions.is_owned(&entry.topic, entry.partition);
+        let revoked = state.rebalance.as_ref().filter(|r| !r.assigned);
         match how {
+            // Its rows would come out after its revoke.
+            Assign::Add | Assign::Replace if revoked.is_some_and(|r| r.names(entry)) => {
+                let text = format!("the group is taking {place} away");
+                return Err(Error::new(code::STATE, text));
+            }
             Assign::Add if owned => {
                 let text = format!("{place} is assigned already");
                 return Err(Error::new(code::CONFLICT, text));
