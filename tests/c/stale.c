@@ -181,6 +181,13 @@ static void check_track(const track_t *track, int p, bool one_receiver) {
     }
 }
 
+/* An offset that exists, not so far back that most of the time would go into reading. */
+static int64_t somewhere(member_t *member, int p) {
+    int64_t highest = __atomic_load_n(&total.highest[p], __ATOMIC_SEQ_CST);
+    int64_t back = rand_r(&member->seed) % 2000;
+    return highest > back ? highest - back : 0;
+}
+
 /* ---- rebalances ---------------------------------------------------------------------------- */
 
 static bool is_cooperative(krs_client consumer) {
@@ -255,7 +262,7 @@ static void assigned(receiver_t *receiver) {
         int32_t p = receiver->list[i];
         bool here = receiver->ours && rand_r(&member->seed) % 2 == 0;
         list.partition[added] = p;
-        list.offset[added++] = here ? rand_r(&member->seed) % (total.highest[p] + 1) : -1001;
+        list.offset[added++] = here ? somewhere(member, p) : -1001;
         begin(&member->tracks[p]);
     }
     list.columns.count = added;
@@ -437,7 +444,7 @@ static void seek_some(member_t *member, bool several) {
         int32_t p = (first + i) % PARTITIONS;
         if (member->tracks[p].owned) {
             list.partition[n] = p;
-            list.offset[n++] = rand_r(&member->seed) % (total.highest[p] + 1);
+            list.offset[n++] = somewhere(member, p);
             begin(&member->tracks[p]);
         }
     }
@@ -489,7 +496,7 @@ static void assign_all(member_t *member) {
     for (int32_t p = 0; p < PARTITIONS; p++) {
         if (member->tracks[p].owned) {
             list.partition[n] = p;
-            list.offset[n++] = rand_r(&member->seed) % (total.highest[p] + 1);
+            list.offset[n++] = somewhere(member, p);
             begin(&member->tracks[p]);
         }
     }
@@ -514,7 +521,7 @@ static void assign_all(member_t *member) {
 /* In a cooperative group: one goes, and comes back elsewhere. */
 static void remove_and_add(member_t *member, int32_t p) {
     track_t *track = &member->tracks[p];
-    int64_t start = rand_r(&member->seed) % (total.highest[p] + 1);
+    int64_t start = somewhere(member, p);
     partitions_t list;
     krs_code code;
     one(&list, member->group->topic, p, start);
@@ -594,9 +601,16 @@ static void start_member(member_t *member, group_t *group, int number) {
     CHECK(pthread_create(&member->meddler, NULL, meddle, member) == 0, "thread");
 }
 
+/* Nobody seeks or pauses any more. */
+static void calm(member_t *member) {
+    if (!member->quiet) {
+        __atomic_store_n(&member->quiet, 1, __ATOMIC_SEQ_CST);
+        pthread_join(member->meddler, NULL);
+    }
+}
+
 static void end_member(member_t *member) {
-    __atomic_store_n(&member->quiet, 1, __ATOMIC_SEQ_CST);
-    pthread_join(member->meddler, NULL);
+    calm(member);
     __atomic_store_n(&member->leave, 1, __ATOMIC_SEQ_CST);
     for (int i = 0; i < member->receiver_count; i++) {
         pthread_join(member->receivers[i], NULL);
@@ -628,6 +642,24 @@ static void settle(group_t *group, int change, long events) {
     while (__atomic_load_n(&group->arrived, __ATOMIC_SEQ_CST) < before + 20) {
         CHECK(seconds() < until, "nothing arrives after change %d", change);
         work_for(1000);
+    }
+}
+
+/* No partition was forgotten on the way. */
+static void expect_every_partition(member_t *members, group_t *group) {
+    int64_t until;
+    double end = seconds() + 60;
+    for (int i = 0; i < MEMBERS; i++) {
+        if (members[i].open) {
+            calm(&members[i]);
+        }
+    }
+    until = __atomic_load_n(&group->sent, __ATOMIC_SEQ_CST) / PARTITIONS;
+    for (int p = 0; p < PARTITIONS; p++) {
+        while (__atomic_load_n(&total.highest[p], __ATOMIC_SEQ_CST) < until) {
+            CHECK(seconds() < end, "%" PRId64 " of %" PRId64 " of %d", total.highest[p], until, p);
+            work_for(1000);
+        }
     }
 }
 
@@ -663,6 +695,7 @@ static void all_at_once(const char *protocol, int times) {
         settle(&group, i++, events);
         work_for(rand_r(&seed) % 100000);
     }
+    expect_every_partition(members, &group);
     for (int i = 0; i < MEMBERS; i++) {
         if (members[i].open) {
             end_member(&members[i]);
