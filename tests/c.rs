@@ -118,6 +118,7 @@ promises! {
         position_and_committed_speak_of_what_was_delivered,
         a_commit_takes_nothing_of_a_batch_that_is_out,
         stored_offsets_are_the_applications_if_it_wants,
+        partitions_are_added_and_removed_one_by_one,
         the_cluster_answers,
         ;
         topics_are_made_enlarged_and_deleted,
@@ -134,6 +135,16 @@ promises! {
         no_stale_row_across_rebalances_by_the_broker,
         a_revoke_comes_within_one_row,
         idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it,
+    }
+    members {
+        a_member_knows_its_id_and_its_topics,
+        a_member_that_was_thrown_out_is_told_what_it_lost,
+        ;
+        a_restart_of_a_static_member_is_no_rebalance,
+    }
+    figures {
+        what_is_held_is_bounded_and_goes_on_as_it_comes_back,
+        the_statistics_are_there_as_text_and_as_figures,
     }
     stale {
         ;
