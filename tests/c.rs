@@ -39,6 +39,15 @@ impl Program {
         self.run_on(promise, common::kafka());
     }
 
+    /// On the port that asks who one is, of a Kafka that `make test` started.
+    fn run_on_sasl(&self, promise: &str) {
+        let servers = std::env::var("KRS_TEST_SASL").ok();
+        if servers.is_none() {
+            println!("{promise}: passed over, for it needs a Kafka with credentials");
+        }
+        self.run_on(promise, servers);
+    }
+
     fn run_on(&self, promise: &str, clusters: impl IntoIterator<Item = String>) {
         let program = self.built.get_or_init(|| common::compile(self.source));
         for cluster in clusters {
@@ -177,6 +186,20 @@ promises! {
         a_topic_of_one_producer_is_no_topic_of_another,
         a_long_error_is_cut_at_a_whole_character,
         configuration_reads_back_and_names_what_it_refuses,
+    }
+}
+
+mod credentials {
+    static PROGRAM: super::Program = super::Program::new("tests/c/credentials.c");
+
+    #[test]
+    fn a_password_that_is_set_counts_from_the_next_connection_on() {
+        PROGRAM.run_on_sasl("a_password_that_is_set_counts_from_the_next_connection_on");
+    }
+
+    #[test]
+    fn a_token_is_asked_for_in_time_and_its_failure_is_told() {
+        PROGRAM.run_on_sasl("a_token_is_asked_for_in_time_and_its_failure_is_told");
     }
 }
 
