@@ -5,6 +5,7 @@
 #include "child.h"
 #include "flow.h"
 
+#include <poll.h>
 #include <pthread.h>
 
 enum { PARTITIONS = 4, MEMBERS = 5, MOST = 2000000 };
@@ -82,11 +83,14 @@ static inline void kill_a_member(group_t *group, unsigned *seed) {
     FILE *told_by;
     pid_t child = start_child(argv, &told_by);
     int number;
-    /* Killed after some rows, or before it has any. */
+    setvbuf(told_by, NULL, _IONBF, 0); /* So that poll sees all that is there. */
+    /* Killed after some rows, or before it has any: there may be no partition left for it. */
     for (int rows = (int)(rand_r(seed) % 200); rows > 0; rows--) {
-        if (fscanf(told_by, "%d", &number) == 1) {
-            take(group, number, VICTIM);
+        struct pollfd wait = {fileno(told_by), POLLIN, 0};
+        if (poll(&wait, 1, 3000) != 1 || fscanf(told_by, "%d", &number) != 1) {
+            break;
         }
+        take(group, number, VICTIM);
     }
     kill_child(child);
     while (fscanf(told_by, "%d", &number) == 1) {

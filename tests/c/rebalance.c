@@ -1,8 +1,6 @@
 /* Promises on groups: what a rebalance lets through, and when. */
 #include "group.h"
 
-#include <poll.h>
-
 /* One member; `leave` ends it. */
 typedef struct {
     group_t *group;
