@@ -149,6 +149,7 @@ promises! {
         a_member_knows_its_id_and_its_topics,
         a_member_that_was_thrown_out_is_told_what_it_lost,
         ;
+        a_member_that_slept_too_long_is_told_what_it_lost,
         a_restart_of_a_static_member_is_no_rebalance,
     }
     figures {

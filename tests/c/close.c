@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <pthread.h>
-#include <sys/prctl.h>
 
 enum { TIMES = 50, DEADLINE_MS = 300, GRACE_MS = 100 };
 
@@ -23,8 +22,7 @@ static void start_brokers(void) {
 }
 
 static void run_brokers(void) {
-    /* However the test ends, its cluster ends with it. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    end_with_parent();
     OK(krs_mock_open(1, &mock, &err));
     OK(krs_mock_bootstrap(mock, servers, sizeof servers, NULL, &err));
     printf("%s\n", servers);

@@ -105,6 +105,7 @@ static inline void victim(const char *topic, const char *group_id, const char *p
     krs_client consumer = join(&group);
     krs_batch *batch = NULL;
     krs_row row = KRS_ROW_INIT;
+    end_with_parent();
     while (true) {
         if (krs_client_poll(consumer, &batch, 100, &row, &err) == KRS_OK &&
             row.kind == KRS_EVENT_MESSAGE) {

@@ -112,6 +112,68 @@ static void a_member_that_was_thrown_out_is_told_what_it_lost(void) {
     close_client(consumer);
 }
 
+/* A member of another process, which tells of rows and of what it lost. */
+static void sleeper(const char *topic, const char *group_id) {
+    group_t group = {.topic = topic, .group = group_id, .protocol = "range"};
+    krs_client consumer = join(&group);
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    end_with_parent();
+    while (true) {
+        if (krs_client_poll(consumer, &batch, 100, &row, &err) == KRS_OK) {
+            bool lost = row.kind == KRS_EVENT_REVOKE && row.flags & KRS_ROW_LOST;
+            printf("%s\n", lost ? "lost" : row.kind == KRS_EVENT_MESSAGE ? "row" : "other");
+            fflush(stdout);
+        }
+    }
+}
+
+/* Waits for a word of the sleeper, and looks after a member of our own meanwhile. */
+static void hear(FILE *told_by, const char *word, krs_client own, krs_batch **batch) {
+    double end = seconds() + 60;
+    char said[16] = "";
+    krs_row row = KRS_ROW_INIT;
+    while (strcmp(said, word) != 0) {
+        struct pollfd wait = {fileno(told_by), POLLIN, 0};
+        CHECK(seconds() < end, "no \"%s\"", word);
+        if (poll(&wait, 1, own.id ? 0 : 1000) == 1) {
+            CHECK(fscanf(told_by, "%15s", said) == 1, "the member has ended");
+        } else if (own.id) {
+            (void)krs_client_poll(own, batch, 20, &row, &err);
+        }
+    }
+}
+
+/* Its process was stopped for longer than its session lasts, and another member has its work. */
+static void a_member_that_slept_too_long_is_told_what_it_lost(void) {
+    group_t group = {
+        .topic = fresh_name("slept"), .group = fresh_name("group"), .protocol = "range"};
+    const char *argv[] = {"members", "sleeper", servers, group.topic, group.group, NULL};
+    krs_client own = {0};
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    FILE *told_by;
+    pid_t child;
+    int given = 0;
+    make_topic(group.topic);
+    send_values(group.topic, 0, 0, 10);
+    child = start_child(argv, &told_by);
+    setvbuf(told_by, NULL, _IONBF, 0);
+    hear(told_by, "row", own, &batch);
+    kill(child, SIGSTOP);
+    own = join(&group);
+    while (given < PARTITIONS) {
+        OK(krs_client_poll(own, &batch, PATIENCE_MS, &row, &err));
+        given += row.kind == KRS_EVENT_ASSIGN && row.partition >= 0;
+    }
+    kill(child, SIGCONT);
+    hear(told_by, "lost", own, &batch);
+    kill_child(child);
+    fclose(told_by);
+    krs_batch_free(batch);
+    close_client(own);
+}
+
 static krs_client join_as(const char *group, const char *topic, const char *instance) {
     krs_client consumer =
         open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, "group.instance.id", instance,
@@ -162,6 +224,17 @@ static void a_restart_of_a_static_member_is_no_rebalance(void) {
     printf("3 restarts, and the other member kept its partitions\n");
 }
 
-TESTS(TEST(a_member_knows_its_id_and_its_topics),
-      TEST(a_member_that_was_thrown_out_is_told_what_it_lost),
-      TEST(a_restart_of_a_static_member_is_no_rebalance))
+static const test_t tests[] = {
+    TEST(a_member_knows_its_id_and_its_topics),
+    TEST(a_member_that_was_thrown_out_is_told_what_it_lost),
+    TEST(a_member_that_slept_too_long_is_told_what_it_lost),
+    TEST(a_restart_of_a_static_member_is_no_rebalance),
+};
+
+int main(int argc, char **argv) {
+    if (argc == 5 && strcmp(argv[1], "sleeper") == 0) {
+        snprintf(servers, sizeof servers, "%s", argv[2]);
+        sleeper(argv[3], argv[4]);
+    }
+    return run_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
+}
