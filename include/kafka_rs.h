@@ -633,6 +633,10 @@ krs_code krs_conf_new(uint32_t kind, krs_conf **conf, krs_error *err);
 // - `go.logs.channel.enable` (`false`): log lines are kept for
 //   `krs_client_logs()`. Otherwise they are dropped; they are never printed.
 //
+// Of its own it has `krs.held.max.kbytes` (consumer, 65536): how much the batches
+// that are out, and what came back of them, may hold before nothing more is taken
+// from librdkafka.
+//
 // `fetch.queue.backoff.ms` is 5 unless set: librdkafka's own default, 1000,
 // makes a fast consumer idle.
 //
@@ -1099,8 +1103,8 @@ krs_code krs_consumer_assignment(krs_client client,
 // `KRS_ASSIGN_REPLACE` in an eager group and `KRS_ASSIGN_ADD` in a cooperative one
 // (`krs_consumer_rebalance_protocol()`), for a revoke with `KRS_ASSIGN_REPLACE` and
 // no partitions, or `KRS_ASSIGN_REMOVE`. An event without partitions is one row
-// with partition -1, and wants an answer, too. A call that fails leaves the
-// question open.
+// with partition -1, and wants an answer, too. A call that fails, or that only adds
+// other partitions, leaves the question open.
 //
 // Where the application passes the rows back as delivered without an answer, the
 // core gives the usual one; while the client closes, the core answers. When a
@@ -1123,8 +1127,8 @@ krs_code krs_consumer_application_rebalance(krs_client client,
 //
 // Ownership: all is copied. `partitions` may be NULL for none.
 // Threads: any.
-// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol, or a partition
-// to remove is not assigned; -173 (`_CONFLICT`): one to add is;
+// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol, a partition to
+// remove is not assigned, or the group is taking away one to assign; -173 (`_CONFLICT`): one to add is;
 // `KRS_ERR_ARGUMENT`, `KRS_ERR_INVALID_ARG`: one is there twice, or its offset is
 // none; `KRS_ERR_FATAL`.
 krs_code krs_consumer_assign(krs_client client,
@@ -1353,13 +1357,20 @@ krs_code krs_chan_recv(krs_chan chan,
 // Does what one of `count` cases asks for, the first that is ready; if several
 // are, one of them at random, so that none starves. `*chosen` becomes its
 // index, and the result is that of its send or receive, `KRS_ERR_CLOSED` for
-// example. A case whose channel is none is never ready.
+// example. A case whose channel is none takes no part: it is never ready, and its
+// batch and view stay as they are.
+//
+// Every other receiving case gives its batch back as the call begins, chosen or
+// not, and its old view ends: a consumer has to know what was delivered before
+// it waits, to commit it, to answer a rebalance, and to have room for more rows. A
+// batch that the program has not done with needs a channel of none, or
+// `delivered` that says how far it got: the rest comes again.
 //
 // `timeout_ms` 0: if no case is ready, `KRS_ERR_WOULD_BLOCK` (the `default` of
 // Go's select); -1 = wait for ever.
 //
 // Ownership: as for `krs_chan_send()` and `krs_chan_recv()`; a receiving case
-// has a batch and a view of its own.
+// has a batch and a view of its own, and only the chosen one's are filled.
 // Threads: any.
 // Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT` with `*chosen` = `count`;
 // otherwise those of the chosen case.

@@ -1,7 +1,8 @@
 //! What producers and consumers have in common: one C handle, logs, closing.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -13,6 +14,7 @@ use crate::consumer::Consumer;
 use crate::error::{Code, Error, Result, code};
 use crate::producer::Producer;
 use crate::rd::{self, LogSink};
+use crate::shared::Share;
 
 /// As many lines as confluent-kafka-go keeps.
 const LOG_CAPACITY: usize = 10_000;
@@ -79,7 +81,7 @@ impl Client {
         if code == code::OK {
             return Err(Error::argument("code = 0: expected that of an error"));
         }
-        self.ask(|native| native.raise_fatal(code, reason))
+        self.with(|native| native.raise_fatal(code, reason))
     }
 
     pub fn producer(&self) -> Result<&Arc<Producer>> {
@@ -107,11 +109,34 @@ impl Client {
         }
     }
 
-    /// For calls of librdkafka that wait for a broker.
-    pub fn ask<T>(&self, body: impl FnOnce(&rd::Client) -> Result<T>) -> Result<T> {
+    /// For calls of librdkafka that do not wait, or look at [`Client::closing`].
+    pub fn with<T>(&self, body: impl FnOnce(&rd::Client) -> Result<T>) -> Result<T> {
         match self {
             Self::Producer(producer) => body(&producer.share()?.client),
             Self::Consumer(consumer) => body(&consumer.share()?.client),
+        }
+    }
+
+    /// For calls of librdkafka that wait for a broker.
+    pub fn ask<T: Send + 'static>(
+        &self,
+        body: impl FnOnce(&rd::Client) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        match self {
+            Self::Producer(producer) => elsewhere(producer.share()?, self.closing(), |native| {
+                body(&native.client)
+            }),
+            Self::Consumer(consumer) => elsewhere(consumer.share()?, self.closing(), |native| {
+                body(&native.client)
+            }),
+        }
+    }
+
+    /// Set once the client begins to close.
+    pub fn closing(&self) -> &AtomicBool {
+        match self {
+            Self::Producer(producer) => producer.closing(),
+            Self::Consumer(consumer) => consumer.closing(),
         }
     }
 
@@ -119,6 +144,40 @@ impl Client {
         match self {
             Self::Producer(producer) => producer.close(timeout_ms),
             Self::Consumer(consumer) => consumer.close(timeout_ms),
+        }
+    }
+}
+
+/// How soon who waits for a broker sees that the client is closing.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// Makes a call of librdkafka that waits for a broker, and that nobody can end, on a
+/// thread of its own: the caller of a client that closes need not wait for it.
+pub fn elsewhere<N: Send + Sync + 'static, T: Send + 'static>(
+    native: Share<N>,
+    closing: &AtomicBool,
+    body: impl FnOnce(&N) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (sender, answer) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("krs-ask".to_owned());
+    let call = move || {
+        let result = body(&native);
+        drop(native);
+        // The caller may have gone.
+        let _ = sender.send(result);
+    };
+    let spawned = thread.spawn(call);
+    spawned.map_err(|cause| Error::system("no thread to be had", cause))?;
+    loop {
+        match answer.recv_timeout(LOOK_EVERY) {
+            Ok(result) => return result,
+            Err(RecvTimeoutError::Timeout) if closing.load(Ordering::SeqCst) => {
+                return Err(Error::closed("the client has been closed"));
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(Error::fixed(code::INTERNAL, "a call to a broker failed"));
+            }
         }
     }
 }
@@ -181,7 +240,7 @@ pub fn log_sink(logs: &Option<Arc<Queue>>) -> LogSink {
     })
 }
 
-/// For calls of librdkafka that nobody can end, not even who closes the client.
+/// For calls of librdkafka that go on when their caller has gone.
 pub fn at_most_a_minute(timeout_ms: i32) -> i32 {
     if timeout_ms < 0 {
         LONGEST_CLOSE.as_millis() as i32

@@ -47,7 +47,7 @@ impl TopicPartition {
         self.topic == topic && self.partition == partition
     }
 
-    fn row(&self, kind: Kind) -> Row<'_> {
+    pub fn row(&self, kind: Kind) -> Row<'_> {
         Row {
             code: self.code,
             topic: Some(&self.topic),

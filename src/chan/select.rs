@@ -15,8 +15,7 @@ use crate::producer::Report;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub struct Case<'a> {
-    /// `None` is never ready.
-    pub chan: Option<Arc<Chan>>,
+    pub chan: Arc<Chan>,
     pub op: Op<'a>,
 }
 
@@ -34,13 +33,11 @@ pub enum Until {
 }
 
 pub fn recv(chan: Arc<Chan>, max: usize, out: &mut Batch, timeout_ms: i32) -> Result<()> {
-    let chan = Some(chan);
     let op = Op::Recv { max, out };
     select(&mut [Case { chan, op }], Until::from_timeout(timeout_ms)).1
 }
 
 pub fn send(chan: Arc<Chan>, message: &Message<'_>, until: Until) -> Result<()> {
-    let chan = Some(chan);
     let op = Op::Send(message.clone());
     select(&mut [Case { chan, op }], until).1
 }
@@ -48,7 +45,7 @@ pub fn send(chan: Arc<Chan>, message: &Message<'_>, until: Until) -> Result<()> 
 /// Does the operation of one case that is ready, chosen fairly, and returns its
 /// index and result.
 pub fn select(cases: &mut [Case<'_>], until: Until) -> (usize, Result<()>) {
-    if cases.iter().all(|case| case.chan.is_none()) && matches!(until, Until::Never) {
+    if cases.is_empty() && matches!(until, Until::Never) {
         return (0, Err(Error::argument("select: no case can ever be ready")));
     }
     if let Some(done) = try_all(cases) {
@@ -120,18 +117,18 @@ fn wait_once(cases: &mut [Case<'_>], until: Until) -> Option<(usize, Result<()>)
 
 impl Case<'_> {
     fn queue(&self) -> Option<&Queue> {
-        match self.chan.as_deref() {
-            Some(Chan::Queue(queue)) => Some(queue),
-            _ => None,
+        match &*self.chan {
+            Chan::Queue(queue) => Some(queue),
+            Chan::Rows(_) | Chan::Produce(_) => None,
         }
     }
 
     fn is_pulled(&self) -> bool {
-        matches!(self.chan.as_deref(), Some(Chan::Rows(_) | Chan::Produce(_)))
+        matches!(*self.chan, Chan::Rows(_) | Chan::Produce(_))
     }
 
     fn try_now(&mut self) -> Option<Result<()>> {
-        match (self.chan.as_deref()?, &mut self.op) {
+        match (&*self.chan, &mut self.op) {
             (Chan::Queue(queue), Op::Recv { max, out }) => queue.try_recv(*max, out),
             (Chan::Queue(queue), Op::Send(message)) => {
                 queue.try_send(&|batch| message.push_to(batch))
@@ -148,7 +145,7 @@ impl Case<'_> {
     }
 
     fn join(&mut self, waiter: &Arc<Waiter>, case: usize) -> Option<Result<()>> {
-        let joined = match (self.chan.as_deref()?, &mut self.op) {
+        let joined = match (&*self.chan, &mut self.op) {
             (Chan::Queue(queue), Op::Recv { max, out }) => {
                 queue.recv_or_join(*max, out, waiter, case)
             }
@@ -173,20 +170,20 @@ impl Case<'_> {
 
     /// A peer settled this case.
     fn settled(&mut self) -> Result<()> {
-        match (self.chan.as_deref(), &mut self.op) {
-            (Some(Chan::Queue(queue)), Op::Recv { max, out }) => queue.recv_promised(*max, out),
+        match (&*self.chan, &mut self.op) {
+            (Chan::Queue(queue), Op::Recv { max, out }) => queue.recv_promised(*max, out),
             _ => Ok(()),
         }
     }
 
     /// What may make a pulled case ready.
     fn each_notify(&self, mut each: impl FnMut(&Notify)) {
-        match (self.chan.as_deref(), &self.op) {
-            (Some(Chan::Queue(queue)), Op::Recv { .. }) => {
+        match (&*self.chan, &self.op) {
+            (Chan::Queue(queue), Op::Recv { .. }) => {
                 queue.each_source(|source| each(source.arrivals()));
             }
-            (Some(Chan::Rows(consumer)), _) => each(consumer.arrivals()),
-            (Some(Chan::Produce(producer)), Op::Send(message)) => {
+            (Chan::Rows(consumer), _) => each(consumer.arrivals()),
+            (Chan::Produce(producer), Op::Send(message)) => {
                 each(super::Source::arrivals(&**producer));
                 each(producer.room());
                 if let Report::To(queue) = &message.report {
@@ -221,8 +218,8 @@ impl Until {
         let looks = cases.iter().filter_map(|case| {
             let mut watched = case.is_pulled();
             case.each_notify(|_| watched = true);
-            match case.chan.as_deref() {
-                Some(Chan::Rows(consumer)) => Some(LOOK_EVERY.min(consumer.visit_every())),
+            match &*case.chan {
+                Chan::Rows(consumer) => Some(LOOK_EVERY.min(consumer.visit_every())),
                 _ => watched.then_some(LOOK_EVERY),
             }
         });

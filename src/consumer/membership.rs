@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::partitions::Ownership;
 use super::{CLOSED, Consumer, Native, Rebalance, State, push_error, push_rebalance};
+use crate::batch::{Kind, Row};
+use crate::chan::Rows;
 use crate::error::{Error, Result, code};
 use crate::partition::{TopicPartition, offset};
-use crate::rd::{Assign, Event, List};
+use crate::rd::{self, Assign, Event, List};
 
 /// Longest wait for librdkafka's own thread to take note of a seek.
 const SEEK_MS: i32 = 1000;
@@ -141,6 +143,7 @@ impl Consumer {
         let mut state = self.state.lock();
         let lost = state.rebalance.as_ref().is_some_and(|r| r.lost);
         let asked = state.rebalance.as_ref().is_some_and(|r| r.assigned);
+        let meant = state.rebalance.as_ref().is_some_and(|r| r.is_about(list));
         let how = match how {
             Assign::Replace if list.is_empty() && !asked => Assign::Clear,
             how => how,
@@ -148,7 +151,9 @@ impl Consumer {
         check_assign(&state, how, list)?;
         self.change(&native, &mut state, how, list, lost)?;
         let answers = match how {
-            Assign::Add => asked,
+            // What is added beside leaves the question open.
+            Assign::Add => asked && meant,
+            // librdkafka takes any removal for the answer to a revoke.
             Assign::Remove => !asked,
             Assign::Replace | Assign::Clear => true,
         };
@@ -308,10 +313,20 @@ impl Consumer {
                 .iter()
                 .filter(|p| p.code != code::OK && !waits(p.code))
             {
-                let text = format!("seek to {}", failed.offset);
-                push_error(&mut state.events, failed.code, 0, &text);
+                push_refused_seek(&mut state.events, failed);
             }
         }
+    }
+}
+
+impl Rebalance {
+    /// Whether a list may be an answer: it names one of the partitions, or there are none.
+    fn is_about(&self, list: &[TopicPartition]) -> bool {
+        list.is_empty() || self.partitions.is_empty() || list.iter().any(|p| self.names(p))
+    }
+
+    fn names(&self, partition: &TopicPartition) -> bool {
+        self.partitions.iter().any(|p| p.is_same(partition))
     }
 }
 
@@ -338,6 +353,18 @@ impl State {
             ..entry.clone()
         });
     }
+}
+
+/// Says which partition it is that stays where it was.
+fn push_refused_seek(events: &mut Rows, refused: &TopicPartition) {
+    let reason = rd::describe(refused.code);
+    let text = format!("seek to {}: {reason}", refused.offset);
+    events.append(1, |batch| {
+        batch.push(&Row {
+            value: Some(text.as_bytes()),
+            ..refused.row(Kind::Error)
+        });
+    });
 }
 
 /// librdkafka remembers a pause beyond the assignment, and would never fetch the
@@ -371,7 +398,13 @@ fn check_assign(state: &State, how: Assign, list: &[TopicPartition]) -> Result<(
             return Err(Error::new(code::INVALID_ARG, text));
         }
         let owned = state.partitions.is_owned(&entry.topic, entry.partition);
+        let revoked = state.rebalance.as_ref().filter(|r| !r.assigned);
         match how {
+            // Its rows would come out after its revoke.
+            Assign::Add | Assign::Replace if revoked.is_some_and(|r| r.names(entry)) => {
+                let text = format!("the group is taking {place} away");
+                return Err(Error::new(code::STATE, text));
+            }
             Assign::Add if owned => {
                 let text = format!("{place} is assigned already");
                 return Err(Error::new(code::CONFLICT, text));
@@ -394,5 +427,30 @@ fn check_seek(state: &State, entry: &TopicPartition) -> i32 {
         _ if !is_place => code::INVALID_ARG,
         Some(Ownership::Ours) => code::OK,
         Some(Ownership::Leaving | Ownership::None) | None => code::STATE,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Batch;
+
+    #[test]
+    fn a_seek_that_is_refused_later_tells_its_partition() {
+        let mut events = Rows::default();
+        let refused = TopicPartition {
+            offset: 42,
+            code: code::UNKNOWN_PARTITION,
+            ..TopicPartition::new("t", 7)
+        };
+        push_refused_seek(&mut events, &refused);
+        let mut out = Batch::default();
+        events.take(10, &mut out);
+        assert_eq!(
+            (out.kind[0], out.code[0]),
+            (Kind::Error as u8, refused.code)
+        );
+        assert_eq!((out.partition[0], out.offset[0]), (7, 42));
+        assert_eq!(out.topics.index("t"), out.topic[0]);
     }
 }

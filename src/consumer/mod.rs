@@ -187,6 +187,10 @@ impl Consumer {
         self.ready.get().is_some()
     }
 
+    pub fn closing(&self) -> &AtomicBool {
+        &self.closing
+    }
+
     pub fn is_closed(&self) -> bool {
         self.native.read().is_none()
     }

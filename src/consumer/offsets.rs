@@ -159,10 +159,13 @@ impl Consumer {
         list: &[TopicPartition],
         timeout_ms: i32,
     ) -> Result<Vec<TopicPartition>> {
-        let list = List::of(list)?;
+        let list = list.to_vec();
         let timeout_ms = client::at_most_a_minute(timeout_ms);
-        self.share()?.client.committed(&list, timeout_ms)?;
-        Ok(list.to_vec())
+        client::elsewhere(self.share()?, &self.closing, move |native| {
+            let list = List::of(&list)?;
+            native.client.committed(&list, timeout_ms)?;
+            Ok(list.to_vec())
+        })
     }
 
     /// Stores what was delivered, and where all that was taken has been delivered,

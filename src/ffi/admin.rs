@@ -3,10 +3,10 @@
 use std::ffi::c_char;
 
 use super::batch::krs_batch;
-use super::cluster::ask;
 use super::consumer::texts;
 use super::decode::{Sized32, sized, slice, text};
 use super::guard;
+use super::objects::CLIENTS;
 use super::partition::Answer;
 use super::types::{krs_batch_view, krs_client, krs_code, krs_error, krs_new_topic};
 use crate::batch::{Batch, Kind, Row};
@@ -43,12 +43,13 @@ pub unsafe extern "C" fn krs_admin_create_topics(
     view: *mut krs_batch_view,
     err: *mut krs_error,
 ) -> krs_code {
-    let request = request(timeout_ms, validate_only);
     // SAFETY: the caller passes structs that are alive, and places for the answer.
     unsafe {
         answered(Answer { batch, view, err }, || {
             let topics = decode(topics, count)?;
-            ask(client, |native| native.create_topics(&topics, request))
+            ask(client, timeout_ms, validate_only, |native, request| {
+                native.create_topics(&topics, request)
+            })
         })
     }
 }
@@ -67,12 +68,13 @@ pub unsafe extern "C" fn krs_admin_create_partitions(
     view: *mut krs_batch_view,
     err: *mut krs_error,
 ) -> krs_code {
-    let request = request(timeout_ms, validate_only);
     // SAFETY: the caller passes structs that are alive, and places for the answer.
     unsafe {
         answered(Answer { batch, view, err }, || {
             let topics = decode(topics, count)?;
-            ask(client, |native| native.create_partitions(&topics, request))
+            ask(client, timeout_ms, validate_only, |native, request| {
+                native.create_partitions(&topics, request)
+            })
         })
     }
 }
@@ -88,22 +90,31 @@ pub unsafe extern "C" fn krs_admin_delete_topics(
     view: *mut krs_batch_view,
     err: *mut krs_error,
 ) -> krs_code {
-    let request = request(timeout_ms, 0);
     // SAFETY: the caller passes `count` strings, and places for the answer.
     unsafe {
         answered(Answer { batch, view, err }, || {
             let names = texts("topics", topics, count)?;
             some(names.len())?;
-            ask(client, |native| native.delete_topics(&names, request))
+            ask(client, timeout_ms, 0, |native, request| {
+                native.delete_topics(&names, request)
+            })
         })
     }
 }
 
-fn request(timeout_ms: i32, validate_only: u32) -> Request {
-    Request {
+fn ask<T>(
+    client: krs_client,
+    timeout_ms: i32,
+    validate_only: u32,
+    body: impl FnOnce(&rd::Client, Request<'_>) -> Result<T>,
+) -> Result<T> {
+    let client = &CLIENTS.get(client.id)?.client;
+    let request = Request {
         timeout_ms: at_most_a_minute(timeout_ms),
         validate_only: validate_only != 0,
-    }
+        closing: client.closing(),
+    };
+    client.with(|native| body(native, request))
 }
 
 fn some(count: usize) -> Result<()> {

@@ -124,13 +124,20 @@ pub unsafe extern "C" fn krs_chan_recv(
 /// Does what one of `count` cases asks for, the first that is ready; if several
 /// are, one of them at random, so that none starves. `*chosen` becomes its
 /// index, and the result is that of its send or receive, `KRS_ERR_CLOSED` for
-/// example. A case whose channel is none is never ready.
+/// example. A case whose channel is none takes no part: it is never ready, and its
+/// batch and view stay as they are.
+///
+/// Every other receiving case gives its batch back as the call begins, chosen or
+/// not, and its old view ends: a consumer has to know what was delivered before
+/// it waits, to commit it, to answer a rebalance, and to have room for more rows. A
+/// batch that the program has not done with needs a channel of none, or
+/// `delivered` that says how far it got: the rest comes again.
 ///
 /// `timeout_ms` 0: if no case is ready, `KRS_ERR_WOULD_BLOCK` (the `default` of
 /// Go's select); -1 = wait for ever.
 ///
 /// Ownership: as for `krs_chan_send()` and `krs_chan_recv()`; a receiving case
-/// has a batch and a view of its own.
+/// has a batch and a view of its own, and only the chosen one's are filled.
 /// Threads: any.
 /// Errors: `KRS_ERR_WOULD_BLOCK`, `KRS_ERR_TIMED_OUT` with `*chosen` = `count`;
 /// otherwise those of the chosen case.
@@ -251,6 +258,8 @@ struct Place<'a> {
 }
 
 enum What<'a> {
+    /// What the case points to is left alone.
+    Nothing,
     Send {
         message: krs_message,
         topic: Option<Arc<Topic>>,
@@ -269,16 +278,18 @@ unsafe fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Re
     let mut chans = Vec::with_capacity(places.len());
     for place in places.iter() {
         chans.push(match CHANS.get(place.chan.id) {
-            _ if place.chan.id == 0 => None,
+            _ if matches!(place.what, What::Nothing) => None,
             Ok(chan) => Some(chan),
             // As ready as a channel can be that says so itself.
             Err(closed) if closed.code == code::CLOSED => Some(Arc::new(Chan::ended())),
             Err(wrong) => return Err(wrong),
         });
     }
-    let mut cases = Vec::with_capacity(places.len());
-    for (chan, place) in chans.into_iter().zip(places) {
+    let (mut cases, mut indices) = (Vec::with_capacity(places.len()), Vec::new());
+    for (index, (chan, place)) in chans.into_iter().zip(places).enumerate() {
+        let Some(chan) = chan else { continue };
         let op = match &mut place.what {
+            What::Nothing => continue,
             What::Send { message, topic } => {
                 // SAFETY: by the caller's promise.
                 Op::Send(unsafe { decode_message(message, topic.as_deref()) }?)
@@ -297,8 +308,10 @@ unsafe fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Re
             }
         };
         cases.push(Case { chan, op });
+        indices.push(index);
     }
-    Ok(chan::select(&mut cases, Until::from_timeout(timeout_ms)))
+    let (chosen, result) = chan::select(&mut cases, Until::from_timeout(timeout_ms));
+    Ok((indices.get(chosen).copied().unwrap_or_default(), result))
 }
 
 /// # Safety
@@ -322,6 +335,7 @@ unsafe fn decode_case<'a>(case: *const krs_case) -> Result<Place<'a>> {
     // SAFETY: by the caller's promise.
     let case = unsafe { sized(case) }?;
     let what = match case.op {
+        KRS_CASE_SEND | KRS_CASE_RECV if case.chan.id == 0 => What::Nothing,
         KRS_CASE_SEND => {
             // SAFETY: as above.
             let message = unsafe { sized(case.message) }?;

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::batch::{clear_row, krs_batch, lend, write_row};
-use super::cluster::ask;
+use super::cluster::with;
 use super::conf::{copy_text, krs_conf, settings};
 use super::consumer::texts;
 use super::decode::{Sized32, out, text, write_sized};
@@ -280,7 +280,7 @@ pub unsafe extern "C" fn krs_client_set_sasl(
     guard(err, || {
         // SAFETY: the caller passes two strings.
         let (user, password) = unsafe { (text("user", user)?, text("password", password)?) };
-        ask(client, |native| native.set_credentials(user, password))
+        with(client, |native| native.set_credentials(user, password))
     })
 }
 
@@ -317,7 +317,7 @@ pub unsafe extern "C" fn krs_client_set_token(
                 "extension_count is odd, expected keys and values in turn",
             ));
         }
-        ask(client, |native| {
+        with(client, |native| {
             native.set_token(token, lifetime_ms, principal, &extensions)
         })
     })
@@ -338,7 +338,7 @@ pub unsafe extern "C" fn krs_client_token_failed(
     guard(err, || {
         // SAFETY: the caller passes a string.
         let reason = unsafe { text("reason", reason) }?;
-        ask(client, |native| native.token_failed(reason))
+        with(client, |native| native.token_failed(reason))
     })
 }
 

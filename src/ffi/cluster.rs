@@ -33,11 +33,12 @@ pub unsafe extern "C" fn krs_cluster_offsets_for_times(
     // SAFETY: the caller passes krs_partitions and places for the answer.
     unsafe {
         Answer { batch, view, err }.partitions("offset for time", || {
-            let list = List::of(&decode(times)?)?;
-            ask(client, |native| {
-                native.offsets_for_times(&list, at_most_a_minute(timeout_ms))
-            })?;
-            Ok(list.to_vec())
+            let times = decode(times)?;
+            ask(client, move |native| {
+                let list = List::of(&times)?;
+                native.offsets_for_times(&list, at_most_a_minute(timeout_ms))?;
+                Ok(list.to_vec())
+            })
         })
     }
 }
@@ -61,9 +62,14 @@ pub unsafe extern "C" fn krs_cluster_watermarks(
         // SAFETY: the caller passes a string and places for the results.
         let (topic, low, high) =
             unsafe { (text("topic", topic)?, out("low", low)?, out("high", high)?) };
-        (*low, *high) = ask(client, |native| {
-            native.watermarks(topic, partition, at_most_a_minute(timeout_ms))
-        })?;
+        (*low, *high) = if timeout_ms == 0 {
+            with(client, |native| native.watermarks(topic, partition, 0))?
+        } else {
+            let topic = topic.to_owned();
+            ask(client, move |native| {
+                native.watermarks(&topic, partition, at_most_a_minute(timeout_ms))
+            })?
+        };
         Ok(())
     })
 }
@@ -90,11 +96,11 @@ pub unsafe extern "C" fn krs_cluster_metadata(
         let body = || {
             let of = match (topic.is_null(), all_topics) {
                 // SAFETY: the caller passes a string.
-                (false, _) => Of::One(unsafe { text("topic", topic) }?),
+                (false, _) => Of::One(unsafe { text("topic", topic) }?.to_owned()),
                 (true, 0) => Of::Known,
                 (true, _) => Of::All,
             };
-            ask(client, |native| {
+            ask(client, move |native| {
                 native.metadata(&of, at_most_a_minute(timeout_ms))
             })
         };
@@ -121,7 +127,7 @@ pub unsafe extern "C" fn krs_cluster_id(
     err: *mut krs_error,
 ) -> krs_code {
     guard(err, || {
-        let id = ask(client, |native| {
+        let id = ask(client, move |native| {
             native.cluster_id(at_most_a_minute(timeout_ms))
         })?;
         // SAFETY: the caller's buffer has `capacity` bytes.
@@ -143,14 +149,26 @@ pub unsafe extern "C" fn krs_cluster_controller_id(
     guard(err, || {
         // SAFETY: the caller passes a place for the result.
         let place = unsafe { out("id", id) }?;
-        *place = ask(client, |native| {
+        *place = ask(client, move |native| {
             native.controller_id(at_most_a_minute(timeout_ms))
         })?;
         Ok(())
     })
 }
 
-pub(super) fn ask<T>(client: krs_client, body: impl FnOnce(&rd::Client) -> Result<T>) -> Result<T> {
+/// For what does not wait.
+pub(super) fn with<T>(
+    client: krs_client,
+    body: impl FnOnce(&rd::Client) -> Result<T>,
+) -> Result<T> {
+    CLIENTS.get(client.id)?.client.with(body)
+}
+
+/// For what waits for a broker.
+fn ask<T: Send + 'static>(
+    client: krs_client,
+    body: impl FnOnce(&rd::Client) -> Result<T> + Send + 'static,
+) -> Result<T> {
     CLIENTS.get(client.id)?.client.ask(body)
 }
 

@@ -55,6 +55,10 @@ pub unsafe extern "C" fn krs_conf_new(
 /// - `go.logs.channel.enable` (`false`): log lines are kept for
 ///   `krs_client_logs()`. Otherwise they are dropped; they are never printed.
 ///
+/// Of its own it has `krs.held.max.kbytes` (consumer, 65536): how much the batches
+/// that are out, and what came back of them, may hold before nothing more is taken
+/// from librdkafka.
+///
 /// `fetch.queue.backoff.ms` is 5 unless set: librdkafka's own default, 1000,
 /// makes a fast consumer idle.
 ///

@@ -98,8 +98,8 @@ pub unsafe extern "C" fn krs_consumer_assignment(
 /// `KRS_ASSIGN_REPLACE` in an eager group and `KRS_ASSIGN_ADD` in a cooperative one
 /// (`krs_consumer_rebalance_protocol()`), for a revoke with `KRS_ASSIGN_REPLACE` and
 /// no partitions, or `KRS_ASSIGN_REMOVE`. An event without partitions is one row
-/// with partition -1, and wants an answer, too. A call that fails leaves the
-/// question open.
+/// with partition -1, and wants an answer, too. A call that fails, or that only adds
+/// other partitions, leaves the question open.
 ///
 /// Where the application passes the rows back as delivered without an answer, the
 /// core gives the usual one; while the client closes, the core answers. When a
@@ -129,8 +129,8 @@ pub unsafe extern "C" fn krs_consumer_application_rebalance(
 ///
 /// Ownership: all is copied. `partitions` may be NULL for none.
 /// Threads: any.
-/// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol, or a partition
-/// to remove is not assigned; -173 (`_CONFLICT`): one to add is;
+/// Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol, a partition to
+/// remove is not assigned, or the group is taking away one to assign; -173 (`_CONFLICT`): one to add is;
 /// `KRS_ERR_ARGUMENT`, `KRS_ERR_INVALID_ARG`: one is there twice, or its offset is
 /// none; `KRS_ERR_FATAL`.
 #[unsafe(no_mangle)]

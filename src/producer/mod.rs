@@ -134,6 +134,10 @@ impl Producer {
         &self.events
     }
 
+    pub fn closing(&self) -> &AtomicBool {
+        &self.closing
+    }
+
     pub fn logs(&self) -> Option<&Arc<Queue>> {
         self.logs.as_ref()
     }

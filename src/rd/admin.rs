@@ -2,12 +2,17 @@
 
 use std::ffi::{CString, c_char};
 use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_admin_op_t as Operation;
 
-use super::{Client, c_string, check, error_of, lossy, raw};
+use super::{Client, Event, Queue, c_string, check, error_of, lossy, raw};
 use crate::error::{Code, Error, Result, code};
+
+/// How often a wait looks whether its client is closing.
+const SLICE_MS: i32 = 50;
 
 /// A topic to be made, or one that is to have so many partitions.
 pub struct NewTopic<'a> {
@@ -29,10 +34,12 @@ pub struct TopicResult {
 
 /// How a request is made.
 #[derive(Clone, Copy)]
-pub struct Request {
+pub struct Request<'a> {
     pub timeout_ms: i32,
     /// Only finds out whether it would be possible.
     pub validate_only: bool,
+    /// The wait ends when it is set.
+    pub closing: &'a AtomicBool,
 }
 
 /// Owns a `rd_kafka_AdminOptions_t`.
@@ -70,7 +77,7 @@ impl Client {
     pub fn create_topics(
         &self,
         topics: &[NewTopic<'_>],
-        request: Request,
+        request: Request<'_>,
     ) -> Result<Vec<TopicResult>> {
         let mut new = Owned(Vec::new(), sys::rd_kafka_NewTopic_destroy);
         for topic in topics {
@@ -83,7 +90,7 @@ impl Client {
     pub fn create_partitions(
         &self,
         topics: &[NewTopic<'_>],
-        request: Request,
+        request: Request<'_>,
     ) -> Result<Vec<TopicResult>> {
         let mut new = Owned(Vec::new(), sys::rd_kafka_NewPartitions_destroy);
         for topic in topics {
@@ -93,7 +100,7 @@ impl Client {
         self.request(operation, sys::rd_kafka_CreatePartitions, new, request)
     }
 
-    pub fn delete_topics(&self, names: &[&str], request: Request) -> Result<Vec<TopicResult>> {
+    pub fn delete_topics(&self, names: &[&str], request: Request<'_>) -> Result<Vec<TopicResult>> {
         let mut gone = Owned(Vec::new(), sys::rd_kafka_DeleteTopic_destroy);
         for name in names {
             let name = c_string("topic", name)?;
@@ -111,7 +118,7 @@ impl Client {
         operation: Operation,
         ask: Ask<T>,
         mut objects: Owned<T>,
-        request: Request,
+        request: Request<'_>,
     ) -> Result<Vec<TopicResult>> {
         let options = self.options(operation, request)?;
         let queue = self.answer_queue()?;
@@ -125,16 +132,13 @@ impl Client {
                 queue.as_ptr(),
             );
         }
-        // librdkafka answers by the request's own timeout; a second is for its threads.
-        let event = queue
-            .poll(request.timeout_ms.saturating_add(1000))
-            .ok_or_else(Error::timed_out)?;
+        let event = wait(&queue, request)?;
         check(event.code())
             .map_err(|error| Error::new(error.code, event.error_text().into_owned()))?;
         Ok(event.topic_results())
     }
 
-    fn options(&self, operation: Operation, request: Request) -> Result<Options> {
+    fn options(&self, operation: Operation, request: Request<'_>) -> Result<Options> {
         let mut text = [0; 512];
         // SAFETY: the options are ours; the buffer has the size given.
         unsafe {
@@ -168,6 +172,21 @@ impl Client {
             Ok(options)
         }
     }
+}
+
+fn wait(answer: &Queue, request: Request<'_>) -> Result<Event> {
+    // librdkafka answers by the request's own timeout; a second is for its threads.
+    let time = Duration::from_millis(request.timeout_ms.unsigned_abs().into());
+    let end = Instant::now() + time + Duration::from_secs(1);
+    while Instant::now() < end {
+        if let Some(event) = answer.poll(SLICE_MS) {
+            return Ok(event);
+        }
+        if request.closing.load(Ordering::SeqCst) {
+            return Err(Error::closed("the client has been closed"));
+        }
+    }
+    Err(Error::timed_out())
 }
 
 fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {

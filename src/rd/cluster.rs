@@ -37,14 +37,14 @@ pub struct Partition {
 }
 
 /// Of which topics.
-pub enum Of<'a> {
+pub enum Of {
     All,
     Known,
-    One(&'a str),
+    One(String),
 }
 
 impl Client {
-    pub fn metadata(&self, of: &Of<'_>, timeout_ms: i32) -> Result<Metadata> {
+    pub fn metadata(&self, of: &Of, timeout_ms: i32) -> Result<Metadata> {
         let topic = match of {
             Of::One(name) => self.topic_handle(name)?,
             Of::All | Of::Known => ptr::null_mut(),

@@ -303,6 +303,53 @@ static void select_is_fair_and_has_a_default_and_a_deadline(void) {
     printf("of two ready cases one was chosen %zu times, the other %zu\n", times[0], times[1]);
 }
 
+/* A batch that is not done with is kept from select by a channel of none. */
+static void select_leaves_the_batch_of_a_case_without_a_channel_alone(void) {
+    krs_chan chans[2] = {new_chan(10), new_chan(10)};
+    krs_batch *batches[2] = {NULL, NULL};
+    krs_batch_view views[2] = {KRS_BATCH_VIEW_INIT, KRS_BATCH_VIEW_INIT};
+    krs_case cases[2] = {KRS_CASE_INIT, KRS_CASE_INIT};
+    uint64_t number;
+    size_t chosen;
+    for (int i = 0; i < 2; i++) {
+        cases[i].op = KRS_CASE_RECV;
+        cases[i].chan = chans[i];
+        cases[i].batch = &batches[i];
+        cases[i].view = &views[i];
+        cases[i].max = 10;
+    }
+    for (uint64_t i = 0; i < 3; i++) {
+        OK(send_number(chans[0], i, 0));
+    }
+    OK(krs_chan_select(cases, 2, 0, &chosen, &err));
+    CHECK(chosen == 0 && views[0].count == 3, "case %zu, %u rows", chosen, views[0].count);
+
+    cases[0].chan.id = 0;
+    OK(send_number(chans[1], 7, 0));
+    OK(krs_chan_select(cases, 2, PATIENCE_MS, &chosen, &err));
+    CHECK(chosen == 1 && views[1].opaque[0] == 7, "case %zu", chosen);
+    EXPECT(KRS_ERR_TIMED_OUT, krs_chan_select(cases, 1, 10, &chosen, &err));
+    CHECK(chosen == 1, "case %zu of one without a channel", chosen);
+    CHECK(views[0].count == 3 && views[0].opaque[2] == 2, "the first batch is gone");
+
+    /* With its channel the case gives the batch back, chosen or not: two of three were done. */
+    cases[0].chan = chans[0];
+    cases[0].delivered = 2;
+    OK(send_number(chans[1], 8, 0));
+    do {
+        OK(krs_chan_select(cases, 2, PATIENCE_MS, &chosen, &err));
+        cases[0].delivered = 0; /* The third may come before the 8. */
+    } while (chosen != 1);
+    CHECK(views[0].count == 0 && views[1].opaque[0] == 8, "%u rows", views[0].count);
+    cases[0].chan.id = 0;
+    OK(recv_number(chans[0], &batches[0], &number, 0));
+    CHECK(number == 2, "%" PRIu64 " comes again", number);
+    for (int i = 0; i < 2; i++) {
+        krs_batch_free(batches[i]);
+        OK(krs_chan_free(chans[i], &err));
+    }
+}
+
 static bool readable(int fd, int timeout_ms) {
     struct pollfd wait = {fd, POLLIN, 0};
     return poll(&wait, 1, timeout_ms) == 1;
@@ -371,5 +418,6 @@ TESTS(TEST(a_channel_holds_as_many_as_its_capacity_in_order),
       TEST(closing_wakes_all_who_wait), TEST(without_capacity_a_send_ends_when_a_receiver_has_it),
       TEST(many_threads_select_and_every_message_arrives_once),
       TEST(select_is_fair_and_has_a_default_and_a_deadline),
+      TEST(select_leaves_the_batch_of_a_case_without_a_channel_alone),
       TEST(the_descriptor_is_readable_while_there_is_something),
       TEST(a_produce_channel_blocks_its_sender_while_the_queue_is_full))

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -27,6 +28,9 @@ static inline pid_t start_child(const char *const *argv, FILE **told) {
     CHECK(*told != NULL, "no stream");
     return child;
 }
+
+/* For the child: however the test ends, it ends with it. */
+static inline void end_with_parent(void) { prctl(PR_SET_PDEATHSIG, SIGKILL); }
 
 static inline void kill_child(pid_t child) {
     kill(child, SIGKILL);

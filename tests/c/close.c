@@ -5,7 +5,6 @@
 
 #include <dirent.h>
 #include <pthread.h>
-#include <sys/prctl.h>
 
 enum { TIMES = 50, DEADLINE_MS = 300, GRACE_MS = 100 };
 
@@ -23,8 +22,7 @@ static void start_brokers(void) {
 }
 
 static void run_brokers(void) {
-    /* However the test ends, its cluster ends with it. */
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    end_with_parent();
     OK(krs_mock_open(1, &mock, &err));
     OK(krs_mock_bootstrap(mock, servers, sizeof servers, NULL, &err));
     printf("%s\n", servers);
@@ -218,6 +216,80 @@ static void closing_ends_the_calls_of_eight_threads(void) {
     end_brokers();
 }
 
+/* Asks brokers that do not answer, and would for a minute. */
+typedef struct {
+    const pair_t *pair;
+    const char *topic;
+    int number, asking;
+    double ended;
+} asker_t;
+
+static void *ask(void *arg) {
+    asker_t *asker = arg;
+    krs_client clients[2] = {asker->pair->producer, asker->pair->consumer};
+    krs_client client = clients[asker->number % 2], consumer = asker->pair->consumer;
+    krs_new_topic fresh = KRS_NEW_TOPIC_INIT;
+    partitions_t list;
+    int64_t low, high;
+    krs_code code;
+    const krs_partitions *place = one(&list, asker->topic, 0, 1);
+    fresh.name = "new";
+    fresh.partitions = 1;
+    __atomic_store_n(&asker->asking, 1, __ATOMIC_SEQ_CST);
+    switch (asker->number / 2) {
+    case 0:
+        code = krs_cluster_watermarks(client, asker->topic, 0, -1, &low, &high, &err);
+        break;
+    case 1:
+        code = krs_cluster_metadata(client, NULL, 1, -1, NULL, NULL, &err);
+        break;
+    case 2:
+        code = krs_cluster_offsets_for_times(client, place, -1, NULL, NULL, &err);
+        break;
+    case 3:
+        code = krs_admin_create_topics(client, &fresh, 1, 0, -1, NULL, NULL, &err);
+        break;
+    default:
+        code = krs_consumer_committed(consumer, place, -1, NULL, NULL, &err);
+        break;
+    }
+    asker->ended = seconds();
+    CHECK(code == KRS_ERR_CLOSED, "%s of question %d", krs_error_name(code), asker->number);
+    return NULL;
+}
+
+static void closing_ends_the_calls_that_wait_for_brokers(void) {
+    enum { ASKERS = 10 };
+    const char *topic = fresh_name("ask");
+    pthread_t threads[ASKERS];
+    asker_t askers[ASKERS];
+    double closed, last = 0;
+    pair_t pair;
+    start_brokers();
+    send_values(topic, 0, 0, 100);
+    pair = open_pair(topic, true);
+    kill(brokers, SIGSTOP);
+    for (int i = 0; i < ASKERS; i++) {
+        askers[i] = (asker_t){&pair, topic, i, 0, 0};
+        CHECK(pthread_create(&threads[i], NULL, ask, &askers[i]) == 0, "thread");
+    }
+    for (int i = 0; i < ASKERS; i++) {
+        while (!__atomic_load_n(&askers[i].asking, __ATOMIC_SEQ_CST)) {
+            work_for(1000);
+        }
+    }
+    work_for(50000); /* Inside the library, rather than on the way. */
+    close_pair(&pair, "others ask");
+    closed = seconds();
+    for (int i = 0; i < ASKERS; i++) {
+        pthread_join(threads[i], NULL);
+        last = askers[i].ended > last ? askers[i].ended : last;
+    }
+    CHECK(last < closed + 2, "the last call ended %.1f s after the close", last - closed);
+    printf("%d calls that would have waited a minute ended with the close\n", ASKERS);
+    end_brokers();
+}
+
 /* ---- what is left ---------------------------------------------------------------------------- */
 
 static int entries(const char *directory) {
@@ -321,6 +393,7 @@ static const test_t tests[] = {
     TEST(close_keeps_its_deadline_with_brokers_that_stopped),
     TEST(close_keeps_its_deadline_with_brokers_that_are_gone),
     TEST(closing_ends_the_calls_of_eight_threads),
+    TEST(closing_ends_the_calls_that_wait_for_brokers),
     TEST(a_thousand_cycles_leave_nothing_behind),
     TEST(a_program_may_end_while_a_client_is_given_back),
 };

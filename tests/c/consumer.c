@@ -100,6 +100,18 @@ static void what_was_delivered_is_committed_and_nothing_else(void) {
     close_client(consumer);
 }
 
+/* A batch that begins with a message: what comes before one in the same batch is passed back alone.
+ */
+static void receive_messages(krs_chan events, krs_batch **batch, krs_batch_view *view) {
+    uint32_t others = KRS_ALL;
+    do {
+        OK(krs_chan_recv(events, batch, others, 10, PATIENCE_MS, view, &err));
+        for (others = 0; others < view->count && view->kind[others] != KRS_EVENT_MESSAGE;) {
+            others++;
+        }
+    } while (others > 0);
+}
+
 static void a_clean_close_commits_what_was_delivered(void) {
     const char *topic = fresh_name("close"), *group = fresh_name("group");
     krs_batch *batch = NULL;
@@ -120,9 +132,7 @@ static void a_clean_close_commits_what_was_delivered(void) {
     /* A batch of which five were dealt with. */
     consumer = subscribed(group, topic, "true");
     events = events_of(consumer);
-    do {
-        OK(krs_chan_recv(events, &batch, KRS_ALL, 10, PATIENCE_MS, &view, &err));
-    } while (view.kind[0] != KRS_EVENT_MESSAGE);
+    receive_messages(events, &batch, &view);
     OK(krs_batch_row(batch, 0, &row, &err));
     CHECK(number_of(row.value) == next, "%d", number_of(row.value));
     CHECK(view.count >= 5, "%u", view.count);
@@ -135,9 +145,7 @@ static void a_clean_close_commits_what_was_delivered(void) {
     /* A batch that is still out when the client closes counts as a whole, and stays readable. */
     consumer = subscribed(group, topic, "true");
     events = events_of(consumer);
-    do {
-        OK(krs_chan_recv(events, &batch, KRS_ALL, 10, PATIENCE_MS, &view, &err));
-    } while (view.kind[0] != KRS_EVENT_MESSAGE);
+    receive_messages(events, &batch, &view);
     OK(krs_batch_row(batch, 0, &row, &err));
     CHECK(number_of(row.value) == next, "%d instead of %d", number_of(row.value), next);
     next += (int)view.count;

@@ -300,6 +300,59 @@ static void stored_offsets_are_the_applications_if_it_wants(void) {
     close_client(consumer);
 }
 
+static size_t assigned_count(krs_client consumer) {
+    krs_batch *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    OK(krs_consumer_assignment(consumer, &answer, &view, &err));
+    krs_batch_free(answer);
+    return view.count;
+}
+
+/* Outside a group partitions come and go one by one, and the others go on undisturbed. */
+static void partitions_are_added_and_removed_one_by_one(void) {
+    enum { COUNT = 2000, ROUNDS = 40 };
+    const char *topic = fresh_name("one-by-one");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    partitions_t list;
+    int64_t steady = 0;
+    for (int32_t p = 0; p < 2; p++) {
+        send_values(topic, p, 0, COUNT);
+    }
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_ADD, one(&list, topic, 0, 0), &err));
+    for (int round = 0; round < ROUNDS; round++) {
+        int64_t start = round * 31 % COUNT, next = start;
+        OK(krs_consumer_assign(consumer, KRS_ASSIGN_ADD, one(&list, topic, 1, start), &err));
+        EXPECT(-173, krs_consumer_assign(consumer, KRS_ASSIGN_ADD, &list.columns, &err));
+        CHECK(assigned_count(consumer) == 2, "%zu", assigned_count(consumer));
+        while (next < start + 5) {
+            poll_kind(consumer, &batch, &row, KRS_EVENT_MESSAGE);
+            if (row.partition == 1) {
+                CHECK(row.offset == next, "%" PRId64 " instead of %" PRId64, row.offset, next);
+                next++;
+            } else {
+                CHECK(row.offset == steady, "%" PRId64 " instead of %" PRId64, row.offset, steady);
+                steady++;
+            }
+        }
+        OK(krs_consumer_assign(consumer, KRS_ASSIGN_REMOVE, one(&list, topic, 1, 0), &err));
+        EXPECT(KRS_ERR_STATE,
+               krs_consumer_assign(consumer, KRS_ASSIGN_REMOVE, &list.columns, &err));
+        CHECK(assigned_count(consumer) == 1, "%zu", assigned_count(consumer));
+    }
+    while (steady < COUNT) { /* Nothing of the other one comes any more. */
+        poll_kind(consumer, &batch, &row, KRS_EVENT_MESSAGE);
+        CHECK(row.partition == 0 && row.offset == steady, "%" PRId64 " of %d", row.offset,
+              row.partition);
+        steady++;
+    }
+    printf("%d rows of one partition in order, while another came and went %d times\n", COUNT,
+           ROUNDS);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
 static void the_cluster_answers(void) {
     const char *topic = fresh_name("cluster");
     krs_client consumer = unsubscribed(fresh_name("group"), "false");
@@ -333,11 +386,13 @@ static void the_cluster_answers(void) {
 
 static void create_topic(krs_client client, const char *name) {
     krs_new_topic topic = KRS_NEW_TOPIC_INIT;
+    double end = seconds() + 60;
     krs_code code;
     topic.name = name;
     topic.partitions = 1;
     do { /* A topic that is being deleted still exists for a moment. */
         code = krs_admin_create_topics(client, &topic, 1, 0, PATIENCE_MS, NULL, NULL, &err);
+        CHECK(seconds() < end, "%s", err.message);
         work_for(1000);
     } while (code == KRS_ERR_TOPIC_ALREADY_EXISTS);
     CHECK(code == KRS_OK, "%s", err.message);
@@ -400,7 +455,9 @@ static void topics_are_made_enlarged_and_deleted(void) {
 static void a_log_that_is_made_anew_is_read_from_its_beginning(void) {
     const char *topic = fresh_name("anew");
     krs_client admin = open_client(KRS_PRODUCER, (char *)NULL);
+    /* It must not make the topic itself, by asking for it in the moment that it is gone. */
     krs_client consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, fresh_name("group"),
+                                      "allow.auto.create.topics", "false",
                                       "topic.metadata.refresh.interval.ms", "100", (char *)NULL);
     krs_batch *batch = NULL;
     partitions_t list;
@@ -428,6 +485,7 @@ TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
       TEST(no_stale_row_after_a_seek_or_assignment_of_another_thread),
       TEST(position_and_committed_speak_of_what_was_delivered),
       TEST(a_commit_takes_nothing_of_a_batch_that_is_out),
-      TEST(stored_offsets_are_the_applications_if_it_wants), TEST(the_cluster_answers),
+      TEST(stored_offsets_are_the_applications_if_it_wants),
+      TEST(partitions_are_added_and_removed_one_by_one), TEST(the_cluster_answers),
       TEST(topics_are_made_enlarged_and_deleted),
       TEST(a_log_that_is_made_anew_is_read_from_its_beginning))

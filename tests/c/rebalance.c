@@ -1,20 +1,5 @@
 /* Promises on groups: what a rebalance lets through, and when. */
-#include "child.h"
-#include "flow.h"
-
-#include <poll.h>
-#include <pthread.h>
-
-enum { PARTITIONS = 4, MEMBERS = 5, MOST = 2000000 };
-
-/* What all members of one group share. */
-typedef struct {
-    const char *topic, *group, *protocol;
-    int stop; /* The sender, and those who read what is left. */
-    int sent;
-    unsigned char *seen; /* Which numbers arrived, by any member. */
-    long arrived, repeated, revokes, assigns, lost;
-} group_t;
+#include "group.h"
 
 /* One member; `leave` ends it. */
 typedef struct {
@@ -23,28 +8,6 @@ typedef struct {
     bool open;
     int leave;
 } member_t;
-
-static krs_client join(const group_t *group) {
-    const char *protocol = group->protocol;
-    bool next = strcmp(protocol, "consumer") == 0; /* KIP-848: the broker assigns. */
-    krs_client consumer =
-        open_client(KRS_CONSUMER, "auto.offset.reset", "earliest", "auto.commit.interval.ms", "50",
-                    "fetch.wait.max.ms", "10", "topic.metadata.refresh.interval.ms", "1000",
-                    "go.application.rebalance.enable", "true", "group.id", group->group,
-                    next ? "group.protocol" : "partition.assignment.strategy",
-                    next ? "consumer" : protocol, next ? (char *)NULL : "heartbeat.interval.ms",
-                    "200", "session.timeout.ms", "6000", (char *)NULL);
-    OK(krs_consumer_subscribe(consumer, &group->topic, 1, &err));
-    return consumer;
-}
-
-static void take(group_t *group, int number) {
-    if (__atomic_exchange_n(&group->seen[number], 1, __ATOMIC_SEQ_CST)) {
-        __atomic_add_fetch(&group->repeated, 1, __ATOMIC_SEQ_CST);
-    } else {
-        __atomic_add_fetch(&group->arrived, 1, __ATOMIC_SEQ_CST);
-    }
-}
 
 /* Every other rebalance is answered by the application, the others by the core. */
 static void answer(krs_client consumer, const krs_row *row, int32_t *list, size_t *count,
@@ -113,7 +76,7 @@ static void *run_member(void *arg) {
             CHECK(next[row.partition] < 0 || row.offset == next[row.partition],
                   "%" PRId64 " instead of %" PRId64, row.offset, next[row.partition]);
             next[row.partition] = row.offset + 1;
-            take(group, number_of(row.value));
+            take(group, number_of(row.value), MEMBER);
         }
     }
     krs_batch_free(batch);
@@ -132,71 +95,6 @@ static void end_member(member_t *member) {
     __atomic_store_n(&member->leave, 1, __ATOMIC_SEQ_CST);
     pthread_join(member->thread, NULL);
     member->open = false;
-}
-
-/* Sends numbers without an end, slowly enough to be followed. */
-static void *send_on(void *arg) {
-    group_t *group = arg;
-    krs_client producer =
-        open_client(KRS_PRODUCER, "linger.ms", "2", "go.delivery.reports", "false", (char *)NULL);
-    krs_message message = KRS_MESSAGE_INIT;
-    char value[32];
-    message.topic = topic_of(producer, group->topic);
-    for (int i = 0; i < MOST && !__atomic_load_n(&group->stop, __ATOMIC_SEQ_CST); i++) {
-        snprintf(value, sizeof value, "%d", i);
-        message.value = bytes(value);
-        message.partition = i % PARTITIONS;
-        OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
-        __atomic_store_n(&group->sent, i + 1, __ATOMIC_SEQ_CST);
-        if (i % 20 == 0) {
-            work_for(5000);
-        }
-    }
-    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
-    CHECK(close_client(producer).clean, "not all were sent");
-    return NULL;
-}
-
-/* A member of another process, which dies in the middle of its work. What it was given it tells
- * through a pipe before it asks for more, so before that can be committed. */
-static void kill_a_member(group_t *group, unsigned *seed) {
-    const char *argv[] = {"rebalance",  "victim",        servers, group->topic,
-                          group->group, group->protocol, NULL};
-    FILE *told_by;
-    pid_t child = start_child(argv, &told_by);
-    int number;
-    /* Killed after some rows, or before it has any. */
-    for (int rows = (int)(rand_r(seed) % 200); rows > 0; rows--) {
-        if (fscanf(told_by, "%d", &number) == 1) {
-            take(group, number);
-        }
-    }
-    kill_child(child);
-    while (fscanf(told_by, "%d", &number) == 1) {
-        take(group, number);
-    }
-    fclose(told_by);
-}
-
-/* Takes rows, and has the core answer for it, until it is killed. */
-static void victim(const char *topic, const char *group_id, const char *protocol) {
-    group_t group = {.topic = topic, .group = group_id, .protocol = protocol};
-    krs_client consumer = join(&group);
-    krs_batch *batch = NULL;
-    krs_row row = KRS_ROW_INIT;
-    while (true) {
-        if (krs_client_poll(consumer, &batch, 100, &row, &err) == KRS_OK &&
-            row.kind == KRS_EVENT_MESSAGE) {
-            printf("%d\n", number_of(row.value));
-            fflush(stdout);
-        }
-    }
-}
-
-static void make_topic(const char *topic) {
-    if (mock.id) {
-        OK(krs_mock_topic(mock, topic, PARTITIONS, 1, &err));
-    }
 }
 
 /* Two to five members join, leave and are killed while messages go on. */
@@ -249,17 +147,11 @@ static void rebalances(const char *protocol, int times) {
             end_member(&members[i]);
         }
     }
-    CHECK(kills > 0 || group.repeated == 0, "%ld came twice", group.repeated);
     printf("%s: %d changes of the group (%d kills) in %.0f s, %ld assigns and %ld revokes (%ld "
            "partitions lost): %ld of %d messages arrived, %ld twice, 0 stale\n",
            protocol, times, kills, seconds() - start, group.assigns, group.revokes, group.lost,
            group.arrived, group.sent, group.repeated);
     free(group.seen);
-}
-
-static int times_from_environment(int usual) {
-    const char *times = getenv("KRS_REBALANCES");
-    return times ? atoi(times) : usual;
 }
 
 static void no_stale_row_across_eager_rebalances(void) {
@@ -442,6 +334,79 @@ static void an_application_may_start_where_it_wants(void) {
     close_client(consumer);
 }
 
+static void next_rebalance(krs_client consumer, krs_batch **batch, krs_row *row, uint8_t kind) {
+    do {
+        OK(krs_client_poll(consumer, batch, PATIENCE_MS, row, &err));
+    } while (row->kind != kind || row->partition < 0);
+    while (row->flags & KRS_ROW_MORE) {
+        OK(krs_client_poll(consumer, batch, PATIENCE_MS, row, &err));
+    }
+}
+
+/* A thread that knows nothing of a rebalance adds a partition of its own. */
+static void what_is_added_beside_a_rebalance_does_not_answer_it(void) {
+    group_t group = {.topic = fresh_name("beside"),
+                     .group = fresh_name("group"),
+                     .protocol = "cooperative-sticky"};
+    const char *other = fresh_name("other");
+    krs_client consumer;
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    partitions_t list;
+    bool seen[2] = {false};
+    make_topic(group.topic);
+    make_topic(other);
+    send_values(group.topic, 0, 0, 10);
+    send_values(other, 0, 0, 10);
+    consumer = join(&group);
+    next_rebalance(consumer, &batch, &row, KRS_EVENT_ASSIGN);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_ADD, one(&list, other, 0, 0), &err));
+    while (!seen[0] || !seen[1]) { /* The core answers, for the rows go back. */
+        poll_kind(consumer, &batch, &row, KRS_EVENT_MESSAGE);
+        seen[row.topic.len == strlen(other) && memcmp(row.topic.data, other, row.topic.len) == 0] =
+            true;
+    }
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void what_the_group_takes_away_cannot_be_assigned(void) {
+    const char *const protocols[] = {"range", "cooperative-sticky"};
+    for (int i = 0; i < 2; i++) {
+        group_t group = {
+            .topic = fresh_name("away"), .group = fresh_name("group"), .protocol = protocols[i]};
+        member_t second = {0};
+        krs_client first;
+        krs_batch *batch = NULL;
+        krs_row row = KRS_ROW_INIT;
+        partitions_t list;
+        double end;
+        make_topic(group.topic);
+        group.seen = calloc(MOST, 1);
+        CHECK(group.seen != NULL, "memory");
+        send_values(group.topic, 0, 0, 10);
+        first = join(&group);
+        next_rebalance(first, &batch, &row, KRS_EVENT_ASSIGN);
+        start_member(&second, &group);
+        next_rebalance(first, &batch, &row, KRS_EVENT_REVOKE);
+        one(&list, group.topic, row.partition, 0);
+        EXPECT(KRS_ERR_STATE,
+               krs_consumer_assign(first, i == 0 ? KRS_ASSIGN_REPLACE : KRS_ASSIGN_ADD,
+                                   &list.columns, &err));
+        CHECK(strstr(err.message, "taking") != NULL, "%s", err.message);
+        /* The question is still open, and passing the rows back answers it. */
+        end = seconds() + 60;
+        while (__atomic_load_n(&group.assigns, __ATOMIC_SEQ_CST) == 0) {
+            CHECK(seconds() < end, "the second member gets no answer");
+            (void)krs_client_poll(first, &batch, 20, &row, &err);
+        }
+        end_member(&second);
+        krs_batch_free(batch);
+        close_client(first);
+        free(group.seen);
+    }
+}
+
 static void an_unknown_topic_does_not_flood(void) {
     const char *topic = fresh_name("unknown");
     krs_client consumer =
@@ -464,20 +429,12 @@ static void an_unknown_topic_does_not_flood(void) {
     close_client(consumer);
 }
 
-static const test_t tests[] = {
-    TEST(no_stale_row_across_eager_rebalances),
-    TEST(no_stale_row_across_cooperative_rebalances),
-    TEST(no_stale_row_across_rebalances_by_the_broker),
-    TEST(a_revoke_comes_within_one_row),
-    TEST(idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it),
-    TEST(an_application_may_start_where_it_wants),
-    TEST(an_unknown_topic_does_not_flood),
-};
-
-int main(int argc, char **argv) {
-    if (argc == 6 && strcmp(argv[1], "victim") == 0) {
-        snprintf(servers, sizeof servers, "%s", argv[2]);
-        victim(argv[3], argv[4], argv[5]);
-    }
-    return run_tests(tests, sizeof tests / sizeof tests[0], argc, argv);
-}
+TESTS_WITH_VICTIMS(TEST(no_stale_row_across_eager_rebalances),
+                   TEST(no_stale_row_across_cooperative_rebalances),
+                   TEST(no_stale_row_across_rebalances_by_the_broker),
+                   TEST(a_revoke_comes_within_one_row),
+                   TEST(idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it),
+                   TEST(an_application_may_start_where_it_wants),
+                   TEST(what_is_added_beside_a_rebalance_does_not_answer_it),
+                   TEST(what_the_group_takes_away_cannot_be_assigned),
+                   TEST(an_unknown_topic_does_not_flood))
