@@ -9,6 +9,7 @@ use super::{Chan, Message};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::producer::Report;
+use crate::sync::any_below;
 
 /// How long a wait for librdkafka goes on without a look, at most: an arrival
 /// wakes at once, and this bounds what a missed one would cost.
@@ -73,11 +74,7 @@ pub fn select(cases: &mut [Case<'_>], until: Until) -> (usize, Result<()>) {
 /// Tries each case once, from a random one on.
 fn try_all(cases: &mut [Case<'_>]) -> Option<(usize, Result<()>)> {
     let count = cases.len();
-    let first = if count > 1 {
-        fastrand::usize(..count)
-    } else {
-        0
-    };
+    let first = if count > 1 { any_below(count) } else { 0 };
     (0..count)
         .map(|step| (first + step) % count)
         .find_map(|index| cases[index].try_now().map(|result| (index, result)))
