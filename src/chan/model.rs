@@ -1,12 +1,13 @@
 //! Channels and select in the model checker.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use shuttle::sync::Mutex;
+use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread::{self, JoinHandle};
 
 use super::waiter::Waiter;
-use super::{Case, Chan, Message, Op, Queue, Until, recv, select};
+use super::{Case, Chan, Message, Notify, Op, Queue, Source, Until, recv, select};
 use crate::batch::{Batch, Kind, Row};
 use crate::error::{Result, code};
 use crate::headers::Headers;
@@ -220,5 +221,58 @@ fn model_who_turned_a_peer_away_while_it_looked_elsewhere_tries_again() {
             send(&x, 1).unwrap();
         }
         assert_eq!(receiver.join().unwrap(), 1);
+    });
+}
+
+/// A producer whose reports arrive on another thread.
+struct Reports {
+    arrived: AtomicUsize,
+    arrivals: Notify,
+    to: Weak<Queue>,
+}
+
+impl Source for Reports {
+    fn deliver(&self) {
+        let count = self.arrived.swap(0, Ordering::SeqCst);
+        if let (1.., Some(queue)) = (count, self.to.upgrade()) {
+            let push = |batch: &mut Batch| {
+                for _ in 0..count {
+                    batch.push(&Row::new(Kind::Report));
+                }
+            };
+            assert!(queue.push_reserved(count, push));
+        }
+    }
+
+    fn arrivals(&self) -> &Notify {
+        &self.arrivals
+    }
+}
+
+#[test]
+fn model_a_report_that_arrives_wakes_a_receiver() {
+    check(|| {
+        let queue = Queue::new(2);
+        let reports = Arc::new(Reports {
+            arrived: AtomicUsize::new(0),
+            arrivals: Notify::default(),
+            to: Arc::downgrade(&queue),
+        });
+        let receiver = {
+            let queue = Arc::clone(&queue);
+            thread::spawn(move || {
+                let mut got = 0;
+                while got < 2 {
+                    got += receive(&queue, 1).unwrap().len();
+                }
+            })
+        };
+        let source: Arc<dyn Source> = Arc::clone(&reports) as Arc<dyn Source>;
+        assert_eq!(queue.reserve(&Arc::downgrade(&source), 3).unwrap(), 2);
+        for _ in 0..2 {
+            reports.arrived.fetch_add(1, Ordering::SeqCst);
+            reports.arrivals.wake();
+        }
+        receiver.join().unwrap();
     });
 }

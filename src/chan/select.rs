@@ -87,7 +87,7 @@ fn wait_once(cases: &mut [Case<'_>], until: Until) -> Option<(usize, Result<()>)
     let watcher: Arc<dyn Wake> = Arc::clone(&waiter) as Arc<dyn Wake>;
     // Pulled channels come first: nobody can settle a case through them, so
     // trying one while in line nowhere cannot make two cases happen.
-    for case in cases.iter() {
+    for case in cases.iter().filter(|case| case.is_pulled()) {
         case.each_notify(|notify| notify.add(Arc::clone(&watcher)));
     }
     let mut done = None;
@@ -102,6 +102,12 @@ fn wait_once(cases: &mut [Case<'_>], until: Until) -> Option<(usize, Result<()>)
         }
     }
     if done.is_none() {
+        // Only now that it is in line: a source that is added later wakes who is in
+        // line, and what arrived before somebody watched wakes them on delivery.
+        for queue in cases.iter().filter_map(Case::received_queue) {
+            queue.each_source(|source| source.arrivals().add(Arc::clone(&watcher)));
+            queue.deliver();
+        }
         waiter.sleep(until.next_look(cases));
     }
     let settled = waiter.finish();
@@ -121,6 +127,10 @@ impl Case<'_> {
             Some(Chan::Queue(queue)) => Some(queue),
             _ => None,
         }
+    }
+
+    fn received_queue(&self) -> Option<&Queue> {
+        self.queue().filter(|_| matches!(self.op, Op::Recv { .. }))
     }
 
     fn is_pulled(&self) -> bool {
