@@ -644,8 +644,9 @@ krs_code krs_conf_new(uint32_t kind, krs_conf **conf, krs_error *err);
 // Threads: one at a time.
 // Errors: `KRS_ERR_INVALID_ARG` for an unknown key, a key of the other kind of
 // client, or a value of the wrong type or range; `KRS_ERR_UNSUPPORTED_FEATURE`.
-// The message names the key, the value, what was expected, and the nearest
-// known key. Nothing has changed then.
+// The message names the key, its value, what was expected, and the nearest
+// known key; no value of an unknown key, or of one that holds a secret.
+// Nothing has changed then.
 krs_code krs_conf_set(krs_conf *conf,
                       const char *name,
                       const char *value,
@@ -662,7 +663,8 @@ krs_code krs_conf_set_default_topic(krs_conf *conf,
 
 // Reads back the effective value of any key, set or default: writes up to
 // `capacity` bytes to `buffer`, NUL-terminated, and the length without NUL to
-// `*len`. Call with `capacity` 0 to learn the length.
+// `*len`. Call with `capacity` 0 to learn the length. A password, secret or
+// private key that is set reads back as `[redacted]`.
 //
 // Ownership: the value is copied to the caller's memory.
 // Threads: one at a time.

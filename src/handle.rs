@@ -8,10 +8,10 @@
 use std::sync::Arc;
 
 use once_cell::sync::OnceCell;
-use parking_lot::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
 
 use crate::error::{Error, Result, code};
 use crate::fork;
+use crate::sync::{MappedRwLockReadGuard, Mutex, RwLock, RwLockReadGuard};
 
 const FIRST_PAGE: u32 = 64;
 const PAGES: usize = 18;

@@ -34,9 +34,12 @@ mod fork;
 mod handle;
 mod headers;
 mod mock;
+#[cfg(all(test, feature = "model-checking"))]
+mod model;
 mod partition;
 mod producer;
 mod shared;
+mod sync;
 
 #[allow(unsafe_code, reason = "rim 2: librdkafka")]
 mod rd;

@@ -5,75 +5,11 @@ mod common;
 
 use std::fmt::Write;
 
-/// One parameter of a prototype.
-struct Parameter {
-    ctype: String,
-}
-
-struct Function {
-    name: String,
-    returns_code: bool,
-    parameters: Vec<Parameter>,
-}
-
-/// `krs_code krs_x(krs_client client, int32_t n, krs_error *err);`, over one line or more.
-fn functions(header: &str) -> Vec<Function> {
-    let code: String = header
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//") && !line.starts_with('#'))
-        .collect::<Vec<_>>()
-        .join(" ");
-    code.split(';')
-        .filter_map(|statement| {
-            let (before, list) = statement.split_once('(')?;
-            let (list, _) = list.rsplit_once(')')?;
-            let (returns, name) = before.trim().rsplit_once([' ', '*'])?;
-            if !name.starts_with("krs_") || before.contains('{') || before.contains("typedef") {
-                return None;
-            }
-            let parameters = list
-                .split(',')
-                .map(|parameter| parameter.split_whitespace().collect::<Vec<_>>().join(" "))
-                .filter(|parameter| parameter != "void" && !parameter.is_empty());
-            Some(Function {
-                name: name.to_owned(),
-                returns_code: returns.ends_with("krs_code"),
-                parameters: parameters.map(|text| parameter(&text)).collect(),
-            })
-        })
-        .collect()
-}
-
-fn parameter(text: &str) -> Parameter {
-    let end = text.rfind(['*', ' ']).expect("a parameter has a type") + 1;
-    Parameter {
-        ctype: text[..end].trim().to_owned(),
-    }
-}
-
-impl Parameter {
-    fn is_handle(&self) -> bool {
-        ["krs_client", "krs_chan", "krs_topic", "krs_mock"].contains(&self.ctype.as_str())
-    }
-
-    /// What is passed for it, with handle number `handle` and number `number`.
-    fn argument(&self, handle: &str, number: &str) -> String {
-        match self.ctype.as_str() {
-            kind if self.is_handle() => format!("({kind}){{{handle}}}"),
-            "krs_bytes" => "(krs_bytes){NULL, 7}".to_owned(),
-            pointer if pointer.ends_with('*') => "NULL".to_owned(),
-            _ => number.to_owned(),
-        }
-    }
-}
+use common::header::{Parameter, functions};
 
 #[test]
 fn every_function_answers_hostile_arguments_with_an_error() {
-    let header = std::fs::read_to_string(common::root().join("include/kafka_rs.h")).unwrap();
-    let functions = functions(&header);
-    let declared = header.matches("\nkrs_code krs_").count();
-    let found = functions.iter().filter(|f| f.returns_code).count();
-    assert_eq!(found, declared, "each function of the header is found");
+    let functions = functions();
     let mut calls = String::new();
     let mut count = 0;
     for function in &functions {
@@ -86,14 +22,8 @@ fn every_function_answers_hostile_arguments_with_an_error() {
             "closed_mock.id",
         ] {
             for number in ["0", "-1", "1", "INT32_MAX", "INT32_MIN"] {
-                let arguments = function
-                    .parameters
-                    .iter()
-                    .map(|parameter| parameter.argument(handle, number))
-                    .collect::<Vec<_>>()
-                    .join(", ");
-                let call = format!("{}({arguments})", function.name);
-                if !function.returns_code {
+                let call = function.call(handle, number);
+                if !function.returns_code() {
                     writeln!(calls, "    (void){call};").unwrap();
                     continue;
                 }

@@ -18,22 +18,10 @@ fn the_shared_library_exports_what_the_header_declares_and_nothing_else() {
     let text = String::from_utf8_lossy(&output.stdout);
     let exported: BTreeSet<&str> = text.lines().filter_map(|l| l.split(' ').next()).collect();
     let header = read(&common::root().join("include/kafka_rs.h"));
-    let declared = declared_functions(&header);
+    let declared = common::header::declared(&header);
     assert!(declared.len() > 30, "{declared:?}");
     assert_eq!(exported, declared.iter().map(String::as_str).collect());
     println!("{} functions, in header and library alike", declared.len());
-}
-
-/// Names that a line starts with, after the type that is returned.
-fn declared_functions(header: &str) -> BTreeSet<String> {
-    header
-        .lines()
-        .filter(|line| !line.starts_with("//") && !line.starts_with(' '))
-        .filter_map(|line| line.split_once('('))
-        .filter_map(|(before, _)| before.rsplit([' ', '*']).next())
-        .filter(|name| name.starts_with("krs_"))
-        .map(str::to_owned)
-        .collect()
 }
 
 #[test]

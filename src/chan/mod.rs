@@ -3,6 +3,8 @@
 //! A channel is a queue of rows, a consumer whose rows are pulled when someone
 //! asks, or a producer that takes messages. All are waited for in the same way.
 
+#[cfg(all(test, feature = "model-checking"))]
+mod model;
 mod queue;
 mod ready;
 mod rows;

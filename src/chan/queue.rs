@@ -5,13 +5,13 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
 use once_cell::sync::OnceCell;
-use parking_lot::{Mutex, MutexGuard, RwLock};
 
 use super::ready::ReadyFd;
 use super::rows::Rows;
 use super::waiter::{Notify, Waiter, Wake};
 use crate::batch::{Batch, Origin};
 use crate::error::{Error, Result};
+use crate::sync::{Mutex, MutexGuard, RwLock};
 
 /// A producer whose reports may go to a queue. Who looks into the queue has it
 /// deliver what arrived.

@@ -9,6 +9,7 @@ use super::{Chan, Message};
 use crate::batch::Batch;
 use crate::error::{Error, Result};
 use crate::producer::Report;
+use crate::sync::any_below;
 
 /// How long a wait for librdkafka goes on without a look, at most: an arrival
 /// wakes at once, and this bounds what a missed one would cost.
@@ -70,11 +71,7 @@ pub fn select(cases: &mut [Case<'_>], until: Until) -> (usize, Result<()>) {
 /// Tries each case once, from a random one on.
 fn try_all(cases: &mut [Case<'_>]) -> Option<(usize, Result<()>)> {
     let count = cases.len();
-    let first = if count > 1 {
-        fastrand::usize(..count)
-    } else {
-        0
-    };
+    let first = if count > 1 { any_below(count) } else { 0 };
     (0..count)
         .map(|step| (first + step) % count)
         .find_map(|index| cases[index].try_now().map(|result| (index, result)))
@@ -87,7 +84,7 @@ fn wait_once(cases: &mut [Case<'_>], until: Until) -> Option<(usize, Result<()>)
     let watcher: Arc<dyn Wake> = Arc::clone(&waiter) as Arc<dyn Wake>;
     // Pulled channels come first: nobody can settle a case through them, so
     // trying one while in line nowhere cannot make two cases happen.
-    for case in cases.iter() {
+    for case in cases.iter().filter(|case| case.is_pulled()) {
         case.each_notify(|notify| notify.add(Arc::clone(&watcher)));
     }
     let mut done = None;
@@ -102,6 +99,12 @@ fn wait_once(cases: &mut [Case<'_>], until: Until) -> Option<(usize, Result<()>)
         }
     }
     if done.is_none() {
+        // Only now that it is in line: a source that is added later wakes who is in
+        // line, and what arrived before somebody watched wakes them on delivery.
+        for queue in cases.iter().filter_map(Case::received_queue) {
+            queue.each_source(|source| source.arrivals().add(Arc::clone(&watcher)));
+            queue.deliver();
+        }
         waiter.sleep(until.next_look(cases));
     }
     let settled = waiter.finish();
@@ -121,6 +124,10 @@ impl Case<'_> {
             Chan::Queue(queue) => Some(queue),
             Chan::Rows(_) | Chan::Produce(_) => None,
         }
+    }
+
+    fn received_queue(&self) -> Option<&Queue> {
+        self.queue().filter(|_| matches!(self.op, Op::Recv { .. }))
     }
 
     fn is_pulled(&self) -> bool {

@@ -1,10 +1,10 @@
 //! How a thread waits for any of several channels.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering, fence};
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use crate::sync::{Condvar, Mutex};
 
 /// Something that can be told "look again". May be called with any lock held,
 /// so it must not take one that is not its own.

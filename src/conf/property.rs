@@ -4,6 +4,35 @@ use crate::error::{Error, code};
 
 use super::ClientKind;
 
+/// Keys whose value is never shown: not in an error, and not when it is read back.
+const SECRETS: &[&str] = &[
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.config",
+    "sasl.password",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+];
+
+/// What a secret reads back as.
+pub const REDACTED: &str = "[redacted]";
+
+pub fn is_secret(name: &str) -> bool {
+    SECRETS.contains(&name)
+}
+
+/// `name = "value"`, for an error.
+pub fn shown(name: &str, value: &str) -> String {
+    if is_secret(name) {
+        format!("{name} = {REDACTED}")
+    } else {
+        format!("{name} = {value:?}")
+    }
+}
+
 /// A property as librdkafka documents it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Property {
@@ -100,11 +129,12 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
 pub fn bad_value(name: &str, value: &str, expected: &str) -> Error {
     Error::new(
         code::INVALID_ARG,
-        format!("{name} = {value:?}: expected {expected}"),
+        format!("{}: expected {expected}", shown(name, value)),
     )
 }
 
-pub fn unknown_name<'a>(name: &str, value: &str, known: impl Iterator<Item = &'a str>) -> Error {
+/// Without its value, which is a secret where a secret's key was misspelt.
+pub fn unknown_name<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Error {
     let nearest = known
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .min()
@@ -112,10 +142,7 @@ pub fn unknown_name<'a>(name: &str, value: &str, known: impl Iterator<Item = &'a
     let hint = nearest.map_or(String::new(), |(_, known)| {
         format!("; the nearest known key is {known:?}")
     });
-    Error::new(
-        code::INVALID_ARG,
-        format!("{name} = {value:?}: no such key{hint}"),
-    )
+    Error::new(code::INVALID_ARG, format!("{name}: no such key{hint}"))
 }
 
 #[cfg(test)]
@@ -134,5 +161,24 @@ mod tests {
         assert_eq!(find("client.id").only, None);
         assert!(find("acks").topic_level);
         assert_eq!(find("acks").canonical(), "request.required.acks");
+    }
+
+    #[test]
+    fn no_key_that_sounds_like_a_secret_is_forgotten() {
+        let sounds = ["pass", "secret", "pem", "private", "token", "credential"];
+        let open = [
+            "https.ca.pem",
+            "oauthbearer_token_refresh_cb",
+            "sasl.oauthbearer.assertion.private.key.file",
+            "sasl.oauthbearer.client.credentials.client.id",
+            "sasl.oauthbearer.token.endpoint.url",
+            "ssl.ca.pem",
+            "ssl.certificate.pem",
+        ];
+        for Property { name, .. } in crate::rd::properties() {
+            if sounds.iter().any(|sound| name.contains(sound)) {
+                assert!(is_secret(name) != open.contains(&name.as_str()), "{name}");
+            }
+        }
     }
 }

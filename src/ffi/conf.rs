@@ -66,8 +66,9 @@ pub unsafe extern "C" fn krs_conf_new(
 /// Threads: one at a time.
 /// Errors: `KRS_ERR_INVALID_ARG` for an unknown key, a key of the other kind of
 /// client, or a value of the wrong type or range; `KRS_ERR_UNSUPPORTED_FEATURE`.
-/// The message names the key, the value, what was expected, and the nearest
-/// known key. Nothing has changed then.
+/// The message names the key, its value, what was expected, and the nearest
+/// known key; no value of an unknown key, or of one that holds a secret.
+/// Nothing has changed then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_conf_set(
     conf: *mut krs_conf,
@@ -115,7 +116,8 @@ pub unsafe extern "C" fn krs_conf_set_default_topic(
 
 /// Reads back the effective value of any key, set or default: writes up to
 /// `capacity` bytes to `buffer`, NUL-terminated, and the length without NUL to
-/// `*len`. Call with `capacity` 0 to learn the length.
+/// `*len`. Call with `capacity` 0 to learn the length. A password, secret or
+/// private key that is set reads back as `[redacted]`.
 ///
 /// Ownership: the value is copied to the caller's memory.
 /// Threads: one at a time.

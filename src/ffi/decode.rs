@@ -30,8 +30,11 @@ pub unsafe fn text<'a>(name: &str, text: *const c_char) -> Result<&'a str> {
     }
     // SAFETY: not NULL, and NUL-terminated by the caller's promise.
     let text = unsafe { CStr::from_ptr(text) };
-    text.to_str()
-        .map_err(|_| Error::argument(format!("{name} {text:?} is not UTF-8")))
+    text.to_str().map_err(|cause| {
+        // Without the text, which may be a secret.
+        let at = cause.valid_up_to();
+        Error::argument(format!("{name} is not UTF-8 from byte {at} on"))
+    })
 }
 
 /// # Safety

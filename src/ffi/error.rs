@@ -1,8 +1,9 @@
 //! Section `error`.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
 
 use super::decode::{Sized32, size_of_callers};
+use super::guard_or;
 use super::types::{KRS_ERROR_TRUNCATED, krs_code, krs_error};
 use crate::error::{Error, code, describe_own};
 use crate::rd;
@@ -20,11 +21,12 @@ unsafe impl Sized32 for krs_error {
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn krs_error_name(code: krs_code) -> *const c_char {
-    describe_own(code)
-        .map(|(name, _)| name)
-        .or_else(|| rd::code_name(code))
-        .unwrap_or(c"UNKNOWN_CODE")
-        .as_ptr()
+    const UNKNOWN: &CStr = c"UNKNOWN_CODE";
+    let name = guard_or(UNKNOWN, || {
+        let own = describe_own(code).map(|(name, _)| name);
+        own.or_else(|| rd::code_name(code)).unwrap_or(UNKNOWN)
+    });
+    name.as_ptr()
 }
 
 /// Text of a code, in English. A static string; `unknown error code` for a
@@ -33,11 +35,12 @@ pub extern "C" fn krs_error_name(code: krs_code) -> *const c_char {
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn krs_error_text(code: krs_code) -> *const c_char {
-    describe_own(code)
-        .map(|(_, text)| text)
-        .or_else(|| rd::code_text(code))
-        .unwrap_or(c"unknown error code")
-        .as_ptr()
+    const UNKNOWN: &CStr = c"unknown error code";
+    let text = guard_or(UNKNOWN, || {
+        let own = describe_own(code).map(|(_, text)| text);
+        own.or_else(|| rd::code_text(code)).unwrap_or(UNKNOWN)
+    });
+    text.as_ptr()
 }
 
 /// # Safety

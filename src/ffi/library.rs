@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 
+use super::guard_or;
 use crate::rd;
 
 /// The `krs_abi_version()` that this header belongs to. A program that finds the
@@ -13,7 +14,9 @@ pub const KRS_ABI_VERSION: u32 = 1;
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn krs_version() -> *const c_char {
-    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+    guard_or(c"".as_ptr(), || {
+        concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+    })
 }
 
 /// Version of the binary interface. It grows by one when a program compiled
@@ -22,7 +25,7 @@ pub extern "C" fn krs_version() -> *const c_char {
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn krs_abi_version() -> u32 {
-    KRS_ABI_VERSION
+    guard_or(0, || KRS_ABI_VERSION)
 }
 
 /// Version of the librdkafka inside, such as `2.12.1`. A static string.
@@ -30,5 +33,5 @@ pub extern "C" fn krs_abi_version() -> u32 {
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn krs_librdkafka_version() -> *const c_char {
-    rd::version().as_ptr()
+    guard_or(c"".as_ptr(), || rd::version().as_ptr())
 }

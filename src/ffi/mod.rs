@@ -29,6 +29,8 @@ pub mod admin;
 pub mod mock;
 
 mod decode;
+#[cfg(feature = "panic-injection")]
+mod injection;
 mod objects;
 mod partition;
 
@@ -65,15 +67,32 @@ static READY: Lazy<()> = Lazy::new(|| {
 /// Runs the body of an extern function: its error, or a panic in it, becomes a
 /// code and fills the caller's `err`.
 fn guard(err: *mut krs_error, body: impl FnOnce() -> Result<()>) -> krs_code {
-    Lazy::force(&READY);
-    let outer = INSIDE.replace(true);
-    let outcome = catch_unwind(AssertUnwindSafe(body));
-    INSIDE.set(outer);
-    let result = outcome.unwrap_or_else(|payload| Err(panicked(payload)));
+    let result = contain(body).unwrap_or_else(|payload| Err(panicked(payload)));
     let code = result.as_ref().err().map_or(code::OK, |error| error.code);
     // SAFETY: the caller passes NULL or storage for a krs_error.
     unsafe { error::write(err, result.err()) };
     code
+}
+
+/// Runs the body of an extern function that returns no code: a panic in it
+/// becomes `harmless`.
+fn guard_or<T>(harmless: T, body: impl FnOnce() -> T) -> T {
+    contain(body).unwrap_or_else(|payload| {
+        drop(panicked(payload));
+        harmless
+    })
+}
+
+fn contain<T>(body: impl FnOnce() -> T) -> std::thread::Result<T> {
+    Lazy::force(&READY);
+    let outer = INSIDE.replace(true);
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(feature = "panic-injection")]
+        injection::strike();
+        body()
+    }));
+    INSIDE.set(outer);
+    outcome
 }
 
 fn panicked(payload: Box<dyn Any + Send>) -> Error {

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
 pub mod cluster;
+pub mod header;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

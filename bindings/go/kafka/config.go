@@ -223,7 +223,7 @@ func explain(key, value string, err error) error {
 		failed.str = fmt.Sprintf("No such configuration property: %q", key) + hint
 	} else if _, expected, found := strings.Cut(failed.str, ": expected "); found && strings.HasPrefix(expected, "only on a ") {
 		failed.str = fmt.Sprintf("No such configuration property: %q, but %s", key, expected)
-	} else if found {
+	} else if found && !strings.Contains(failed.str, " = [redacted]: ") {
 		failed.str = fmt.Sprintf("Invalid value for configuration property %q: %q, expected %s", key, value, expected)
 	}
 	return failed
