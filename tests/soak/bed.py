@@ -169,14 +169,16 @@ def languages() -> list[str]:
 class Load:
     """A workload program, its latest counts, and a sample of its usage now and then."""
 
-    def __init__(self, language: str, servers: str, topic: str, rate: int, *settings: str) -> None:
+    def __init__(
+        self, language: str, servers: str, topic: str, rate: int, *settings: str, name: str = "load"
+    ) -> None:
         self.language, self.topic = language, topic
         self.counts: Counts = {}
         self.samples: list[tuple[float, Usage]] = []
         self.before: Usage | None = None
         self.after: Usage | None = None
         self._errors = open(BUILT / f"{topic}.stderr", "w+")
-        command = [*program(language), servers, topic, str(PARTITIONS), str(rate), *settings]
+        command = [*program(language, name), servers, topic, str(PARTITIONS), str(rate), *settings]
         self.process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

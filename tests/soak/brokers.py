@@ -79,7 +79,9 @@ def closed(load: Load, deadline_ms: int) -> Row:
     counts = load.finish(f"close {deadline_ms}", 60)
     row = Row("closed while all brokers stand still", load.language, dict(counts, faults=1))
     row.before, row.after = load.before, load.after
-    row.note = f"waits ended in {counts['cancel_ms']} ms, close {counts['close_ms']} of {deadline_ms}"
+    row.note = (
+        f"waits ended in {counts['cancel_ms']} ms, close {counts['close_ms']} of {deadline_ms}"
+    )
     # A second more, for a machine that is busy.
     row.promise(counts["cancel_ms"] < 1000, f"waits ended after {counts['cancel_ms']} ms")
     row.promise(counts["close_ms"] < deadline_ms + 1000, f"close took {counts['close_ms']} ms")
@@ -87,10 +89,8 @@ def closed(load: Load, deadline_ms: int) -> Row:
     return row
 
 
-def network(cluster: Cluster, seconds: float) -> Iterator[Row]:
+def network(cluster: Cluster, net: Network, seconds: float) -> Iterator[Row]:
     """The brokers stay well; what is between does not."""
-    net = Network(cluster.proxied)
-    servers = ",".join(f"127.0.0.1:{port}" for _, _, port in cluster.proxied)
 
     def part(way: str, *only: int) -> Callable[[], None]:
         def fault() -> None:
@@ -110,7 +110,7 @@ def network(cluster: Cluster, seconds: float) -> Iterator[Row]:
         "answers lost": part("answers"),
         "cut": net.cut,
     }
-    with loads("net", servers, cluster) as running:
+    with loads("net", net.servers, cluster) as running:
         slowest = 0.0
         for name, fault in faults.items():
             fault()
@@ -123,3 +123,40 @@ def network(cluster: Cluster, seconds: float) -> Iterator[Row]:
         for row in finish_all(f"network: {', '.join(faults)}", running, len(faults)):
             row.note = f"flows {slowest:.1f} s after healing at the latest"
             yield row
+
+
+BUDGET_MIB = (
+    16 + 4 + 4
+)  # What press.c sets: of the producer's queue, and of what the consumer fetches and holds.
+OVERHEAD = 1.5  # librdkafka counts keys and values, not its own structs beside them.
+BESIDE_MIB = 30  # Buffers of connections, stacks of threads.
+
+
+def pressure(net: Network, seconds: float) -> Iterator[Row]:
+    """A producer that is far faster than its brokers, and a consumer that is far slower."""
+    net.rate = 200_000
+    load = Load("C", net.servers, fresh("press"), 16, name="press")
+    try:
+        await_that(lambda: load.counts, "it starts", 30)
+        load.before = Usage.of(load.process.pid)
+        load.await_count("received", 100)
+        time.sleep(seconds)
+        net.heal()
+        yield pressed(load)
+    finally:
+        load.end()
+
+
+def pressed(load: Load) -> Row:
+    load.finish()
+    counts = load.counts
+    row = Row("16 senders, slow brokers, slow consumer", "C", dict(counts, faults=1))
+    peak = max(usage.mib for _, usage in load.samples)
+    row.before, row.after = load.before, load.after
+    base = load.samples[0][1].mib
+    allowed = base + OVERHEAD * BUDGET_MIB + BESIDE_MIB
+    row.note = f"peak {peak:.0f} of {allowed:.0f} MiB, a sender's share {counts['least']} to {counts['most']}"
+    row.promise(peak <= allowed, "memory went beyond its budget")
+    row.promise(counts["least"] * 2 > counts["most"], "senders starve")
+    row.promise(counts["reports"] == counts["sent"], "not one report for each message")
+    return row

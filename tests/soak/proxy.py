@@ -12,6 +12,7 @@ class Network:
     """One proxy for each broker; what is set here holds for all of them, or for those `only` names."""
 
     def __init__(self, brokers: list[tuple[int, ...]]) -> None:
+        self.servers = ",".join(f"127.0.0.1:{port}" for _, _, port in brokers)
         self.delay = 0.0  # Seconds, each way.
         self.loss = 0.0  # Probability that a piece waits as for a retransmission.
         self.rate = 0.0  # Bytes a second of each connection and way; 0 = no limit.

@@ -1,6 +1,6 @@
 """Runs the long tests on a cluster of three brokers, and prints one table. `make soak` starts it.
 
-    soak.py MINUTES [ROW]...        only rows whose name begins so
+soak.py MINUTES [ROW]...        only rows whose name begins so
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Iterator
 
 import brokers
+import programs
 from bed import Broken, Cluster, Row
+from proxy import Network
 
 COLUMNS = {
     "sent": "sent",
@@ -28,11 +30,15 @@ def plan(cluster: Cluster, minutes: float) -> dict[str, Callable[[], Iterator[Ro
     def share(at_30: float, least: float) -> int:
         return round(max(least, at_30 * minutes / 30))
 
+    net = Network(cluster.proxied)
     return {
         "kill": lambda: brokers.kills(cluster, share(20, 3)),
         "freeze": lambda: brokers.freezes(cluster, share(30, 5)),
         "close": lambda: brokers.closes(cluster),
-        "network": lambda: brokers.network(cluster, share(15, 3)),
+        "network": lambda: brokers.network(cluster, net, share(15, 3)),
+        "pressure": lambda: brokers.pressure(net, share(600, 30)),
+        "rebalance": lambda: programs.rebalances(cluster, share(200, 32)),
+        "application": lambda: programs.kills(cluster, share(50, 5)),
     }
 
 

@@ -100,7 +100,7 @@ func (l *load) openProducer() {
 func (l *load) sendOn(ctx context.Context, done chan<- struct{}) {
 	defer close(done)
 	start := time.Now()
-	for i := 0; !l.stopping.Load(); i++ {
+	for i := 0; !l.stopping.Load() && ctx.Err() == nil; i++ {
 		m := &kafka.Message{
 			TopicPartition: kafka.TopicPartition{Topic: &l.topic, Partition: int32(i % l.partitions)},
 			Value:          fmt.Appendf(nil, "%-100d", i/l.partitions),
