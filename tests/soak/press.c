@@ -72,16 +72,15 @@ static void *take_rows(void *unused) {
 }
 
 static void print_counts(const char *more) {
-    long all = 0, least = GET(sent[0]), most = 0;
+    long all = 0;
+    printf("{\"shares\":[");
     for (int i = 0; i < sender_count; i++) {
         long count = GET(sent[i]);
         all += count;
-        least = count < least ? count : least;
-        most = count > most ? count : most;
+        printf("%s%ld", i ? "," : "", count);
     }
-    printf("{\"sent\":%ld,\"reports\":%ld,\"acked\":%ld,\"received\":%ld,\"least\":%ld,"
-           "\"most\":%ld%s}\n",
-           all, GET(reports), GET(acked), GET(received), least, most, more);
+    printf("],\"sent\":%ld,\"reports\":%ld,\"acked\":%ld,\"received\":%ld%s}\n", all, GET(reports),
+           GET(acked), GET(received), more);
     fflush(stdout);
 }
 
