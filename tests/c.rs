@@ -159,6 +159,7 @@ promises! {
         a_topic_of_one_producer_is_no_topic_of_another,
         a_long_error_is_cut_at_a_whole_character,
         configuration_reads_back_and_names_what_it_refuses,
+        a_secret_is_not_read_back_and_stands_in_no_error,
     }
 }
 

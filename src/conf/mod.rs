@@ -10,7 +10,7 @@ use once_cell::sync::Lazy;
 use crate::error::{Error, Result, code};
 use crate::rd;
 use go::ReportFields;
-use property::{Property, bad_value, unknown_name};
+use property::{Property, REDACTED, bad_value, is_secret, unknown_name};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ClientKind {
@@ -134,10 +134,14 @@ impl Conf {
         }
         let property = find(name).ok_or_else(|| unknown(name, ""))?;
         let own = self.own.get(property.canonical());
-        Ok(own
+        let value = own
             .cloned()
             .or_else(|| self.native.get(name))
-            .unwrap_or_default())
+            .unwrap_or_default();
+        if !value.is_empty() && is_secret(name) {
+            return Ok(REDACTED.to_owned());
+        }
+        Ok(value)
     }
 
     pub fn native(&self) -> Result<rd::Conf> {

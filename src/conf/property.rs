@@ -97,7 +97,29 @@ fn between<'a>(text: &'a str, before: &str, after: &str) -> Option<&'a str> {
     Some(&rest[..rest.find(after)?])
 }
 
+/// What a secret is told as.
+pub const REDACTED: &str = "[redacted]";
+
+/// Parts of the names of keys whose values nobody is told.
+const SECRETS: [&str; 6] = [
+    "password",
+    "passphrase",
+    "secret",
+    "key.pem",
+    "ssl_key",
+    "oauthbearer.config",
+];
+
+pub fn is_secret(name: &str) -> bool {
+    SECRETS.iter().any(|part| name.contains(part))
+}
+
+fn shown<'a>(name: &str, value: &'a str) -> &'a str {
+    if is_secret(name) { REDACTED } else { value }
+}
+
 pub fn bad_value(name: &str, value: &str, expected: &str) -> Error {
+    let value = shown(name, value);
     Error::new(
         code::INVALID_ARG,
         format!("{name} = {value:?}: expected {expected}"),
@@ -112,6 +134,8 @@ pub fn unknown_name<'a>(name: &str, value: &str, known: impl Iterator<Item = &'a
     let hint = nearest.map_or(String::new(), |(_, known)| {
         format!("; the nearest known key is {known:?}")
     });
+    // A secret is no less one for a slip in its key.
+    let value = shown(nearest.map_or(name, |(_, known)| known), shown(name, value));
     Error::new(
         code::INVALID_ARG,
         format!("{name} = {value:?}: no such key{hint}"),

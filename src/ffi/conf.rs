@@ -111,7 +111,8 @@ pub unsafe extern "C" fn krs_conf_set_default_topic(
 
 /// Reads back the effective value of any key, set or default: writes up to
 /// `capacity` bytes to `buffer`, NUL-terminated, and the length without NUL to
-/// `*len`. Call with `capacity` 0 to learn the length.
+/// `*len`. Call with `capacity` 0 to learn the length. A password, key or secret that is set
+/// reads back as `[redacted]`.
 ///
 /// Ownership: the value is copied to the caller's memory.
 /// Threads: one at a time.

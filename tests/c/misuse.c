@@ -141,8 +141,30 @@ static void configuration_reads_back_and_names_what_it_refuses(void) {
     CHECK(strcmp(krs_error_name(12345), "UNKNOWN_CODE") == 0, "name");
 }
 
+static void a_secret_is_not_read_back_and_stands_in_no_error(void) {
+    static const char *const keys[] = {"sasl.password", "ssl.key.password", "ssl.keystore.password",
+                                       "ssl.key.pem", "sasl.oauthbearer.config"};
+    krs_conf *conf = NULL;
+    char text[64];
+    size_t len = 0;
+    OK(krs_conf_new(KRS_CONSUMER, &conf, &err));
+    OK(krs_conf_get(conf, "sasl.password", text, sizeof text, &len, &err));
+    CHECK(len == 0, "%s", text); /* Not set. */
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char slip[64];
+        OK(krs_conf_set(conf, keys[i], "hush", &err));
+        OK(krs_conf_get(conf, keys[i], text, sizeof text, &len, &err));
+        CHECK(strcmp(text, "[redacted]") == 0, "%s reads back as %s", keys[i], text);
+        snprintf(slip, sizeof slip, "%.*s", (int)strlen(keys[i]) - 1, keys[i]);
+        REFUSED(KRS_ERR_INVALID_ARG, keys[i], krs_conf_set(conf, slip, "hush", &err));
+        CHECK(strstr(err.message, "hush") == NULL, "%s", err.message);
+    }
+    krs_conf_free(conf);
+}
+
 TESTS(TEST(null_is_an_error_that_names_the_argument),
       TEST(a_stale_or_wrong_handle_is_told_from_a_live_one),
       TEST(a_topic_of_one_producer_is_no_topic_of_another),
       TEST(a_long_error_is_cut_at_a_whole_character),
-      TEST(configuration_reads_back_and_names_what_it_refuses))
+      TEST(configuration_reads_back_and_names_what_it_refuses),
+      TEST(a_secret_is_not_read_back_and_stands_in_no_error))
