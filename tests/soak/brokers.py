@@ -79,9 +79,7 @@ def closed(load: Load, deadline_ms: int) -> Row:
     counts = load.finish(f"close {deadline_ms}", 60)
     row = Row("closed while all brokers stand still", load.language, dict(counts, faults=1))
     row.before, row.after = load.before, load.after
-    row.note = (
-        f"waits ended in {counts['cancel_ms']} ms, close {counts['close_ms']} of {deadline_ms}"
-    )
+    row.note = f"waits ended in {counts['cancel_ms']} ms, close {counts['close_ms']} of {deadline_ms}"
     # A second more, for a machine that is busy.
     row.promise(counts["cancel_ms"] < 1000, f"waits ended after {counts['cancel_ms']} ms")
     row.promise(counts["close_ms"] < deadline_ms + 1000, f"close took {counts['close_ms']} ms")

@@ -108,13 +108,17 @@ class Fake:
 def fake(name: str, treat: Callable[[socket.socket], None] | None, seconds: float) -> Row:
     server = Fake(treat)
     # Short, so that a broker that says nothing is an error within the test.
-    told = probe(server.address, "nowhere", seconds, "socket.timeout.ms=1000", "api.version.request.timeout.ms=1000")
+    told = probe(
+        server.address, "nowhere", seconds, "socket.timeout.ms=1000", "api.version.request.timeout.ms=1000"
+    )
     server.end()
     summary, errors = told[-1], [line for line in told if "row" in line]
     share = summary["cpu"] / summary["seconds"]
     row = Row(f"broker that {name}", "C", {"sent": 1, "faults": server.connections or 1})
     text = errors[0]["text"] if errors else ""
-    row.note = f"CPU {100 * share:.1f} %, {len(errors)} errors, first after {summary['first_error']} s: {text[:90]}"
+    row.note = (
+        f"CPU {100 * share:.1f} %, {len(errors)} errors, first after {summary['first_error']} s: {text[:90]}"
+    )
     row.promise(errors and text, "no error row")
     row.promise(len(errors) < 20 * seconds, f"{len(errors)} error rows")
     row.promise(share < 0.15, f"busy: CPU {100 * share:.0f} %")

@@ -80,9 +80,7 @@ class Member:
 class Load:
     """A producer and a group, and what they count."""
 
-    def __init__(
-        self, servers: str, topic: str, partitions: str, rate: str, *settings: str
-    ) -> None:
+    def __init__(self, servers: str, topic: str, partitions: str, rate: str, *settings: str) -> None:
         self.servers, self.topic, self.settings = servers, topic, settings
         self.partitions, self.rate = int(partitions), float(rate)
         self.counts = dict.fromkeys(COUNTS.split(), 0)
@@ -146,11 +144,7 @@ class Load:
         if not self.rate:
             self.producer.poll(0)
             return start
-        while (
-            number > (time.monotonic() - start) * self.rate
-            and not self.stopping
-            and not self.giving_up
-        ):
+        while number > (time.monotonic() - start) * self.rate and not self.stopping and not self.giving_up:
             self.producer.poll(0.001)
         if number < (time.monotonic() - start - 1) * self.rate:
             return time.monotonic() - number / self.rate
@@ -163,9 +157,7 @@ class Load:
         with self.lock:
             place = self.places[message.partition()]
             if offset <= place[1]:
-                self.counts["again"] += (
-                    1  # After a seek, or of another member that had not committed.
-                )
+                self.counts["again"] += 1  # After a seek, or of another member that had not committed.
             elif number < place[0]:
                 self.counts["duplicated"] += 1
             else:

@@ -10,9 +10,7 @@ from collections.abc import Iterator
 from bed import BUILT, Broken, Cluster, Counts, Row
 
 
-def output_of(
-    program: str, test: str, cluster: Cluster, limit: float, **environment: object
-) -> str:
+def output_of(program: str, test: str, cluster: Cluster, limit: float, **environment: object) -> str:
     """What the test says when it holds."""
     words = [str(BUILT / program), test, cluster.servers]
     env = {**os.environ, **{name: str(value) for name, value in environment.items()}}
@@ -41,9 +39,7 @@ def rebalances(cluster: Cluster, times: int) -> Iterator[Row]:
         ("KIP-848", "no_stale_row_across_rebalances_by_the_broker"),
     ):
         # The test does it twice.
-        said = output_of(
-            "rebalance", test, cluster, 120 + 10 * times, KRS_REBALANCES=(times + 1) // 2
-        )
+        said = output_of("rebalance", test, cluster, 120 + 10 * times, KRS_REBALANCES=(times + 1) // 2)
         made = row(
             f"members join, leave and are killed: {name}",
             {
@@ -66,9 +62,7 @@ def kills(cluster: Cluster, times: int) -> Iterator[Row]:
     count = number(r"^(\d+) numbers", said)
     figures = {"sent": count, "acked": count, "received": count, "duplicated": 0, "faults": times}
     yield row("transactional application killed", figures)
-    said = output_of(
-        "txn", "a_kill_skips_nothing_undelivered", cluster, 120 + 15 * times, KRS_KILLS=times
-    )
+    said = output_of("txn", "a_kill_skips_nothing_undelivered", cluster, 120 + 15 * times, KRS_KILLS=times)
     made = row(
         "consuming application killed",
         {"received": number(r"(\d+) rows", said), "faults": 2 * times},

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 import brokers
 import fakes
 import programs
+import security
 from bed import Broken, Cluster, Row
 from proxy import Network
 
@@ -39,6 +40,7 @@ def plan(cluster: Cluster, minutes: float) -> dict[str, Callable[[], Iterator[Ro
         "network": lambda: brokers.network(cluster, net, share(15, 3)),
         "pressure": lambda: brokers.pressure(net, share(600, 30)),
         "fakes": lambda: fakes.fakes(share(10, 5)),
+        "login": lambda: security.logins(share(8, 5)),
         "rebalance": lambda: programs.rebalances(cluster, share(200, 32)),
         "application": lambda: programs.kills(cluster, share(50, 5)),
     }
