@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import brokers
+import endurance
 import fakes
 import programs
 import security
@@ -42,6 +43,7 @@ def plan(cluster: Cluster, minutes: float) -> dict[str, Callable[[], Iterator[Ro
         "fakes": lambda: fakes.fakes(share(10, 5)),
         "login": lambda: security.logins(share(8, 5)),
         "rebalance": lambda: programs.rebalances(cluster, share(200, 32)),
+        "endurance": lambda: endurance.endurance(cluster, share(450, 45)),
         "application": lambda: programs.kills(cluster, share(50, 5)),
     }
 
