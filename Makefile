@@ -14,8 +14,8 @@ VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
-C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/install/*.c bench/*.[ch])
-SCRIPTS := .ci/run tests/run tests/broker/kafka bench/quick bench/go/quick bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
+C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/soak/*.c tests/fuzz/*.c tests/install/*.c bench/*.[ch])
+SCRIPTS := .ci/run tests/run tests/broker/kafka tests/broker/cluster tests/broker/pki tests/soak/run tests/fuzz/run bench/quick bench/go/quick bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
 BROKER  := target/kafka/broker
 
 # make demo MESSAGES=1000000 BROKERS=localhost:9092
@@ -37,7 +37,7 @@ DESTDIR    ?=
 LIMIT_SO := 12000000
 LIMIT_A  := 20000000
 
-.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop bench-quick bench-go header doc lint format clean
+.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop bench-quick bench-go header doc lint format clean soak fuzz
 
 build:
 	@cargo build --release --quiet $(CHOSEN)
@@ -107,6 +107,17 @@ wheel:
 	@cd bindings/python && ../../target/wheel/bin/maturin build --quiet --release --out ../../dist
 	@ls dist/*.whl
 
+# The long tests, on three brokers that are killed, stopped and cut off: make soak MINUTES=3
+MINUTES ?= 30
+soak:
+	@tests/soak/run $(MINUTES)
+
+# Random calls, and coverage-guided fuzzing of what is decoded: make fuzz SECONDS=10 SEED=1
+SECONDS ?= 60
+SEED    ?=
+fuzz:
+	@tests/fuzz/run $(SECONDS) $(SEED)
+
 # A real Kafka for a person: prints its bootstrap servers, and runs until kafka-stop.
 kafka:
 	@tests/broker/kafka start $(BROKER)
@@ -133,7 +144,7 @@ lint:
 	cargo fmt --check
 	cargo clippy --release --all-targets --quiet -- -D warnings
 	clang-format --dry-run --Werror $(C_FILES)
-	shellcheck $(SCRIPTS)
+	shellcheck -x $(SCRIPTS)
 
 format:
 	cargo fmt

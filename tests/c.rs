@@ -110,6 +110,7 @@ promises! {
         select_leaves_the_batch_of_a_case_without_a_channel_alone,
         the_descriptor_is_readable_while_there_is_something,
         a_produce_channel_blocks_its_sender_while_the_queue_is_full,
+        senders_that_wait_for_room_get_equal_shares,
     }
     consumer {
         every_field_of_a_message_arrives_as_it_was_sent,

@@ -55,6 +55,14 @@ pub fn select(cases: &mut [Case<'_>], until: Until) -> (usize, Result<()>) {
     if matches!(until, Until::Now) {
         return (0, Err(Error::would_block()));
     }
+    let done = wait(cases, until);
+    for case in cases.iter() {
+        case.leave_line();
+    }
+    done
+}
+
+fn wait(cases: &mut [Case<'_>], until: Until) -> (usize, Result<()>) {
     loop {
         if let Some(done) = wait_once(cases, until) {
             return done;
@@ -86,6 +94,7 @@ fn wait_once(cases: &mut [Case<'_>], until: Until) -> Option<(usize, Result<()>)
     // trying one while in line nowhere cannot make two cases happen.
     for case in cases.iter().filter(|case| case.is_pulled()) {
         case.each_notify(|notify| notify.add(Arc::clone(&watcher)));
+        case.join_line();
     }
     let mut done = None;
     for (index, case) in cases.iter_mut().enumerate() {
@@ -172,6 +181,19 @@ impl Case<'_> {
             (Some(queue), Op::Recv { .. }) => queue.leave_receivers(waiter),
             (Some(queue), Op::Send(_)) => queue.leave_senders(waiter),
             _ => {}
+        }
+    }
+
+    /// Where many send, each has its turn, so a place in line lasts for the whole wait.
+    fn join_line(&self) {
+        if let Some(Chan::Produce(producer)) = self.chan.as_deref() {
+            producer.join_line();
+        }
+    }
+
+    fn leave_line(&self) {
+        if let Some(Chan::Produce(producer)) = self.chan.as_deref() {
+            producer.leave_line();
         }
     }
 

@@ -1,5 +1,6 @@
 //! The producer: what it accepts is remembered until there is a report of it.
 
+mod line;
 mod slab;
 mod txn;
 
@@ -21,6 +22,7 @@ use crate::conf::{Conf, Options};
 use crate::error::{Code, Error, Result, code};
 use crate::rd::{self, Event, EventKind};
 use crate::shared::{Share, Shared};
+use line::Line;
 use slab::{Accepted, Slab};
 
 /// Longest time inside librdkafka while flushing: reports are delivered between.
@@ -46,6 +48,8 @@ pub struct Producer {
     redirected: AtomicU64,
     /// Told when librdkafka or a report channel may have room again.
     room: Notify,
+    /// Who waits for that.
+    line: Line,
     this: Weak<Self>,
 }
 
@@ -119,6 +123,7 @@ impl Producer {
             stats: LastStats::default(),
             redirected: AtomicU64::new(0),
             room: Notify::default(),
+            line: Line::default(),
             this: Weak::clone(this),
             options,
         });
@@ -178,12 +183,42 @@ impl Producer {
     /// Accepts a message; `None` if there is no room for it now.
     pub fn try_send(&self, message: &Message<'_>) -> Option<Result<()>> {
         self.deliver();
+        if self.must_wait() {
+            return None;
+        }
         let mut result = self.send_once(message);
         if is_full(&result) {
             self.deliver_for_room();
             result = self.send_once(message);
         }
+        self.keep_line(usize::from(result.is_ok()), result.as_ref().err());
         (!is_full(&result)).then_some(result)
+    }
+
+    /// Others wait for room, and were there first.
+    fn must_wait(&self) -> bool {
+        !self.line.lets_in() && self.still_open().is_ok()
+    }
+
+    /// Whoever waits for its report channel is in nobody's way.
+    fn keep_line(&self, sent: usize, refused: Option<&Error>) {
+        self.line.sent(sent);
+        if refused.is_some_and(|error| *error == NO_PLACE) {
+            self.leave_line();
+        }
+    }
+
+    /// Waits in line for room, from now on.
+    pub fn join_line(&self) {
+        if self.line.join() {
+            self.room.wake();
+        }
+    }
+
+    pub fn leave_line(&self) {
+        if self.line.leave() {
+            self.room.wake();
+        }
     }
 
     fn send_once(&self, message: &Message<'_>) -> Result<()> {
@@ -219,11 +254,15 @@ impl Producer {
     /// as there is room for, and tells what came of each.
     pub fn try_send_run(&self, run: &[Message<'_>]) -> Codes {
         self.deliver();
+        if self.must_wait() {
+            return Codes::new();
+        }
         let mut codes = self.send_run_once(run);
         if codes.len() < run.len() {
             self.deliver_for_room();
             codes.extend(self.send_run_once(&run[codes.len()..]));
         }
+        self.line.sent(codes.len());
         codes
     }
 

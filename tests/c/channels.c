@@ -413,6 +413,68 @@ static void a_produce_channel_blocks_its_sender_while_the_queue_is_full(void) {
     EXPECT(KRS_ERR_CLOSED, krs_chan_send(produce, &message, 0, &err));
 }
 
+/* ---- many senders ---------------------------------------------------------------------------- */
+
+enum { CROWD = 16, ENOUGH = 5000 };
+
+typedef struct {
+    krs_client producer;
+    krs_topic topic;
+    int *stop;
+    long sent;
+} sender_t;
+
+static void *send_until_told(void *arg) {
+    sender_t *sender = arg;
+    krs_message message = KRS_MESSAGE_INIT;
+    message.topic = sender->topic;
+    message.value = bytes("x");
+    while (!__atomic_load_n(sender->stop, __ATOMIC_SEQ_CST)) {
+        OK(krs_producer_send(sender->producer, &message, PATIENCE_MS, &err));
+        __atomic_add_fetch(&sender->sent, 1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+static void look_at(const sender_t *senders, long *least, long *most) {
+    *most = 0;
+    for (int i = 0; i < CROWD; i++) {
+        long sent = __atomic_load_n(&senders[i].sent, __ATOMIC_SEQ_CST);
+        *least = i == 0 || sent < *least ? sent : *least;
+        *most = sent > *most ? sent : *most;
+    }
+}
+
+static void senders_that_wait_for_room_get_equal_shares(void) {
+    krs_client producer =
+        open_client(KRS_PRODUCER, "queue.buffering.max.messages", "500", "linger.ms", "5",
+                    "go.delivery.reports", "false", (char *)NULL);
+    krs_topic topic = topic_of(producer, fresh_name("shares"));
+    pthread_t threads[CROWD];
+    sender_t senders[CROWD];
+    long least = 0, most = 0;
+    int stop = 0;
+    double start = seconds();
+    for (int i = 0; i < CROWD; i++) {
+        senders[i] = (sender_t){producer, topic, &stop, 0};
+        CHECK(pthread_create(&threads[i], NULL, send_until_told, &senders[i]) == 0, "thread");
+    }
+    /* Until all have much, or one has what all should have and some have little. */
+    while (least < ENOUGH && most < 4 * ENOUGH) {
+        CHECK(seconds() < start + 60, "%ld to %ld", least, most);
+        work_for(1000);
+        look_at(senders, &least, &most);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < CROWD; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    CHECK(2 * least > most, "%ld to %ld", least, most);
+    printf("%d senders: %ld to %ld messages each in %.1f s\n", CROWD, least, most,
+           seconds() - start);
+    close_client(producer);
+}
+
 TESTS(TEST(a_channel_holds_as_many_as_its_capacity_in_order),
       TEST(receivers_drain_a_closed_channel_first), TEST(what_is_not_delivered_comes_again),
       TEST(closing_wakes_all_who_wait), TEST(without_capacity_a_send_ends_when_a_receiver_has_it),
@@ -420,4 +482,5 @@ TESTS(TEST(a_channel_holds_as_many_as_its_capacity_in_order),
       TEST(select_is_fair_and_has_a_default_and_a_deadline),
       TEST(select_leaves_the_batch_of_a_case_without_a_channel_alone),
       TEST(the_descriptor_is_readable_while_there_is_something),
-      TEST(a_produce_channel_blocks_its_sender_while_the_queue_is_full))
+      TEST(a_produce_channel_blocks_its_sender_while_the_queue_is_full),
+      TEST(senders_that_wait_for_room_get_equal_shares))

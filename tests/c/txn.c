@@ -131,13 +131,23 @@ static pid_t start_role(const char *role, const char *a, const char *b, const ch
     return start_child(argv, told);
 }
 
-/* Doubles numbers from one topic to another, ten in a transaction. */
+static int kills_from_environment(int usual) {
+    const char *kills = getenv("KRS_KILLS");
+    return kills ? atoi(kills) : usual;
+}
+
+/* Doubles numbers from one topic to another, ten in a transaction. A static member, for which the
+ * group does not wait after a kill. */
 static void transform(const char *from, const char *to, const char *group) {
-    krs_client producer = transactional(group), consumer = reader(group, from, "read_committed");
+    krs_client producer = transactional(group);
+    krs_client consumer =
+        open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, "isolation.level", "read_committed",
+                    "enable.auto.commit", "false", "group.instance.id", "transform", (char *)NULL);
     krs_topic topic = topic_of(producer, to);
     krs_batch *batch = NULL;
     krs_row row = KRS_ROW_INIT;
     bool more = true;
+    OK(krs_consumer_subscribe(consumer, &from, 1, &err));
     while (more) {
         partitions_t list;
         uint8_t metadata[1024];
@@ -177,29 +187,30 @@ static void transform(const char *from, const char *to, const char *group) {
 }
 
 static void read_transform_write_is_exact_across_kills(void) {
-    enum { COUNT = 4000, KILLS = 20 };
+    const int most = kills_from_environment(20), numbers = 200 * most;
     const char *from = fresh_name("from"), *to = fresh_name("to"), *group = fresh_name("group");
-    static unsigned char seen[2 * COUNT];
+    unsigned char *seen = calloc((size_t)numbers, 2);
     krs_client consumer;
     krs_batch *batch = NULL;
     krs_row row = KRS_ROW_INIT;
     unsigned seed = 5;
     int done = 0, doubled = 0, number, kills = 0, eof = 0;
-    double end = seconds() + 240;
+    double end = seconds() + 12 * most;
+    CHECK(seen != NULL, "memory");
     for (int32_t partition = 0; partition < 4; partition++) {
-        send_values(from, partition, partition * COUNT / 4, COUNT / 4);
+        send_values(from, partition, partition * numbers / 4, numbers / 4);
     }
-    while (kills <= KILLS) {
+    while (kills <= most) {
         int rows, target = 5 + (int)(rand_r(&seed) % 10), idle = 0;
         FILE *told;
         pid_t child = start_role("transform", from, to, group, &told);
         /* The last one goes on until nothing is left, past the session of the one before. */
-        while ((kills < KILLS ? target-- > 0 : idle < 50) && fscanf(told, "%d", &rows) == 1) {
+        while ((kills < most ? target-- > 0 : idle < 50) && fscanf(told, "%d", &rows) == 1) {
             idle = rows == 0 ? idle + 1 : 0;
             done += rows;
             CHECK(seconds() < end, "%d done", done);
         }
-        if (kills < KILLS) {
+        if (kills < most) {
             work_for(rand_r(&seed) % 20000); /* Somewhere in the next transaction. */
         }
         kill_child(child);
@@ -207,20 +218,21 @@ static void read_transform_write_is_exact_across_kills(void) {
         kills++;
     }
     consumer = reader(fresh_name("group"), to, "read_committed");
-    while (doubled < COUNT || eof < 4) {
-        CHECK(seconds() < end, "%d of %d arrived", doubled, COUNT);
+    while (doubled < numbers || eof < 4) {
+        CHECK(seconds() < end, "%d of %d arrived", doubled, numbers);
         OK(krs_client_poll(consumer, &batch, PATIENCE_MS, &row, &err));
         eof += row.kind == KRS_EVENT_PARTITION_EOF;
         if (row.kind == KRS_EVENT_MESSAGE) {
             number = number_of(row.value);
-            CHECK(number % 2 == 0 && number < 2 * COUNT && !seen[number], "%d again", number);
+            CHECK(number % 2 == 0 && number < 2 * numbers && !seen[number], "%d again", number);
             seen[number] = 1;
             doubled++;
         }
     }
-    printf("%d numbers transformed across %d kills: each once\n", doubled, KILLS);
+    printf("%d numbers transformed across %d kills: each once\n", doubled, most);
     krs_batch_free(batch);
     close_client(consumer);
+    free(seen);
 }
 
 /* Tells each row that it is given, before it asks for the next. A static member, for which the
@@ -255,11 +267,11 @@ static void read_on(const char *topic, const char *group, const char *way) {
 
 /* After each kill the next program goes on where the last one was, or before. */
 static void kills(const char *way, int times) {
-    enum { COUNT = 20000 };
+    const int numbers = 800 * times;
     const char *topic = fresh_name("kill"), *group = fresh_name("group");
     unsigned seed = 11;
     int next = 0, repeated = 0;
-    send_values(topic, 0, 0, COUNT);
+    send_values(topic, 0, 0, numbers);
     for (int i = 0; i < times; i++) {
         int number, left = (int)(rand_r(&seed) % 500);
         bool first = true;
@@ -285,8 +297,8 @@ static void kills(const char *way, int times) {
 }
 
 static void a_kill_skips_nothing_undelivered(void) {
-    kills("poll", 25);
-    kills("batch", 25);
+    kills("poll", kills_from_environment(25));
+    kills("batch", kills_from_environment(25));
 }
 
 static const test_t tests[] = {

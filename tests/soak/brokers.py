@@ -1,0 +1,162 @@
+"""Rows in which brokers, or the way to them, fail while messages flow: in all languages at once."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from bed import Broken, Cluster, Load, Row, Usage, await_that, finish_all, fresh, languages
+from proxy import Network
+
+RATE = 500
+
+
+@contextmanager
+def loads(what: str, servers: str, cluster: Cluster, *settings: str) -> Iterator[list[Load]]:
+    """One program of each language, whose messages flow."""
+    running = [
+        Load(language, servers, fresh(f"{what}-{language.lower()}"), RATE, *settings)
+        for language in languages()
+    ]
+    try:
+        for load in running:
+            load.steady()
+        cluster.await_in_sync(*(load.topic for load in running))
+        yield running
+    finally:
+        for load in running:
+            load.end()
+
+
+def kills(cluster: Cluster, times: int) -> Iterator[Row]:
+    """kill -9 of one broker after the other; each comes back before the next goes."""
+    with loads("kill", cluster.servers, cluster) as running:
+        for number in range(times):
+            broker = cluster.ids()[number % len(cluster.ids())]
+            cluster.do("kill", broker)
+            for load in running:
+                load.await_flow()  # The other two go on.
+            cluster.do("revive", broker)
+            cluster.await_in_sync(*(load.topic for load in running))
+        yield from finish_all("a broker killed", running, times)
+
+
+def freezes(cluster: Cluster, seconds: float) -> Iterator[Row]:
+    """Each broker stands still in turn, then all of them."""
+    with loads("freeze", cluster.servers, cluster) as running:
+        for broker in cluster.ids():
+            cluster.do("freeze", broker)
+            time.sleep(seconds)  # The length of the fault.
+            for load in running:
+                load.await_flow()
+            cluster.do("thaw", broker)
+            for load in running:
+                load.await_flow()
+            cluster.await_in_sync(*(load.topic for load in running))
+        cluster.do("freeze")
+        time.sleep(2 * seconds)
+        cluster.do("thaw")
+        for load in running:
+            load.await_flow()
+        name = f"brokers stopped for {seconds:.0f} s, all for {2 * seconds:.0f} s"
+        yield from finish_all(name, running, len(cluster.ids()) + 1)
+
+
+def closes(cluster: Cluster, deadline_ms: int = 2000) -> Iterator[Row]:
+    """While no broker answers, waits end when they are cancelled, and a close by its deadline."""
+    with loads("close", cluster.servers, cluster) as running:
+        cluster.do("freeze")
+        try:
+            time.sleep(3)
+            for load in running:
+                yield closed(load, deadline_ms)
+        finally:
+            cluster.do("thaw")
+
+
+def closed(load: Load, deadline_ms: int) -> Row:
+    counts = load.finish(f"close {deadline_ms}", 60)
+    row = Row("closed while all brokers stand still", load.language, dict(counts, faults=1))
+    row.before, row.after = load.before, load.after
+    row.note = f"waits ended in {counts['cancel_ms']} ms, close {counts['close_ms']} of {deadline_ms}"
+    # A second more, for a machine that is busy.
+    row.promise(counts["cancel_ms"] < 1000, f"waits ended after {counts['cancel_ms']} ms")
+    row.promise(counts["close_ms"] < deadline_ms + 1000, f"close took {counts['close_ms']} ms")
+    row.promise(counts["reports"] == counts["sent"], "not one report for each message")
+    return row
+
+
+def network(cluster: Cluster, net: Network, seconds: float) -> Iterator[Row]:
+    """The brokers stay well; what is between does not."""
+
+    def part(way: str, *only: int) -> Callable[[], None]:
+        def fault() -> None:
+            net.only, net.parted = set(only), way
+
+        return fault
+
+    def change(name: str, value: float) -> Callable[[], None]:
+        return lambda: setattr(net, name, value)
+
+    faults: dict[str, Callable[[], None]] = {
+        "delay 100 ms": change("delay", 0.1),
+        "loss 20 %": change("loss", 0.2),
+        "rate 20 kB/s": change("rate", 20_000),
+        "one parted": part("both", 1),
+        "all parted": part("both"),
+        "answers lost": part("answers"),
+        "cut": net.cut,
+    }
+    with loads("net", net.servers, cluster) as running:
+        slowest = 0.0
+        for name, fault in faults.items():
+            fault()
+            time.sleep(seconds)
+            net.heal()
+            try:
+                slowest = max(slowest, *(load.await_flow() for load in running))
+            except Broken as broken:
+                raise Broken(f"after {name}: {broken}") from broken
+        for row in finish_all(f"network: {', '.join(faults)}", running, len(faults)):
+            row.note = f"flows {slowest:.1f} s after healing at the latest"
+            yield row
+
+
+BUDGET_MIB = (
+    16 + 4 + 4
+)  # What press.c sets: of the producer's queue, and of what the consumer fetches and holds.
+OVERHEAD = 1.5  # librdkafka counts keys and values, not its own structs beside them.
+BESIDE_MIB = 30  # Buffers of connections, stacks of threads.
+
+
+def pressure(net: Network, seconds: float) -> Iterator[Row]:
+    """A producer that is far faster than its brokers, and a consumer that is far slower."""
+    net.rate = 200_000
+    load = Load("C", net.servers, fresh("press"), 16, name="press")
+    try:
+        await_that(lambda: load.counts, "it starts", 30)
+        load.before = Usage.of(load.process.pid)
+        load.await_count("received", 100)
+        full = load.counts["shares"]  # Whoever began first has filled the queue.
+        time.sleep(seconds)
+        net.heal()
+        yield pressed(load, full)
+    finally:
+        load.end()
+
+
+def pressed(load: Load, full: list[int]) -> Row:
+    shares = [now - then for now, then in zip(load.counts["shares"], full, strict=True)]
+    load.finish()
+    counts = load.counts
+    row = Row("16 senders, slow brokers, slow consumer", "C", dict(counts, faults=1))
+    peak = max(usage.mib for _, usage in load.samples)
+    row.before, row.after = load.before, load.after
+    base = load.samples[0][1].mib
+    allowed = base + OVERHEAD * BUDGET_MIB + BESIDE_MIB
+    row.note = f"peak {peak:.0f} of {allowed:.0f} MiB, a sender's share {min(shares)} to {max(shares)}"
+    row.promise(peak <= allowed, "memory went beyond its budget")
+    row.promise(min(shares) * 2 > max(shares), "senders starve")
+    row.promise(counts["reports"] == counts["sent"], "not one report for each message")
+    return row

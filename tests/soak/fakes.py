@@ -1,0 +1,133 @@
+"""Rows in which what answers at the broker's address is no broker, or a broken one."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import socket
+import struct
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from bed import BUILT, Broken, Row
+
+Told = list[dict[str, Any]]
+
+
+def probe(servers: str, topic: str, seconds: float, *settings: str, token: str = "") -> Told:
+    """What the probe was told, line by line; the last line sums up."""
+    words = [str(BUILT / "probe"), servers, topic, str(seconds), *settings]
+    env = {**os.environ, "PROBE_TOKEN": token} if token else dict(os.environ)
+    done = subprocess.run(
+        words, env=env, capture_output=True, text=True, errors="replace", timeout=seconds + 60, check=False
+    )
+    if done.returncode:
+        raise Broken(f"the probe ended with {done.returncode}: {done.stderr.strip()[-200:]}")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+# What each fake does with a connection, until it returns.
+
+
+def hang_up(connection: socket.socket) -> None:
+    connection.recv(1)
+
+
+def keep_silent(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        pass
+
+
+def answer_with(make: Callable[[bytes], bytes]) -> Callable[[socket.socket], None]:
+    def answer(connection: socket.socket) -> None:
+        while question := connection.recv(65536):
+            connection.sendall(make(question))
+
+    return answer
+
+
+NOISE = random.Random(1)
+
+
+def in_frame(size: int, number: bytes, body: bytes) -> bytes:
+    return struct.pack(">i", size) + number + body
+
+
+FAKES: dict[str, Callable[[socket.socket], None]] = {
+    "hangs up": hang_up,
+    "keeps silent": keep_silent,
+    "sends garbage": answer_with(lambda _: NOISE.randbytes(200)),
+    "speaks HTTP": answer_with(lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "speaks TLS": answer_with(lambda _: b"\x15\x03\x01\x00\x02\x02\x46"),
+    "names a huge size": answer_with(lambda q: in_frame(0x7FFFFFFF, q[8:12], b"")),
+    "names a negative size": answer_with(lambda q: in_frame(-5, q[8:12], b"")),
+    "answers another question": answer_with(lambda q: in_frame(10, b"\x7f\x00\x00\x01", b"\0" * 6)),
+    "answers garbage": answer_with(lambda q: in_frame(104, q[8:12], NOISE.randbytes(100))),
+    "answers too little": answer_with(lambda q: in_frame(5, q[8:12], b"\0")),
+}
+
+
+class Fake:
+    """A listener that treats every connection in one way."""
+
+    def __init__(self, treat: Callable[[socket.socket], None] | None) -> None:
+        self.connections = 0
+        self._treat = treat
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        if treat:
+            threading.Thread(target=self._accept, daemon=True).start()
+        else:
+            self._listener.close()  # Refuses.
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            self.connections += 1
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                assert self._treat
+                self._treat(connection)
+            except OSError:
+                pass
+
+    def end(self) -> None:
+        self._listener.close()
+
+
+def fake(name: str, treat: Callable[[socket.socket], None] | None, seconds: float) -> Row:
+    server = Fake(treat)
+    # Short, so that a broker that says nothing is an error within the test.
+    told = probe(
+        server.address, "nowhere", seconds, "socket.timeout.ms=1000", "api.version.request.timeout.ms=1000"
+    )
+    server.end()
+    summary, errors = told[-1], [line for line in told if "row" in line]
+    share = summary["cpu"] / summary["seconds"]
+    row = Row(f"broker that {name}", "C", {"sent": 1, "faults": server.connections or 1})
+    text = errors[0]["text"] if errors else ""
+    row.note = (
+        f"CPU {100 * share:.1f} %, {len(errors)} errors, first after {summary['first_error']} s: {text[:90]}"
+    )
+    row.promise(errors and text, "no error row")
+    row.promise(len(errors) < 20 * seconds, f"{len(errors)} error rows")
+    row.promise(share < 0.15, f"busy: CPU {100 * share:.0f} %")
+    row.promise(summary["sent"] == "_MSG_TIMED_OUT", f"the report says {summary['sent']}")
+    row.promise(summary["close_ms"] < 2500, f"close took {summary['close_ms']} ms of 1000")
+    return row
+
+
+def fakes(seconds: float) -> Iterator[Row]:
+    every = {"refuses": None, **FAKES}
+    with ThreadPoolExecutor(4) as pool:
+        yield from pool.map(lambda item: fake(*item, seconds), every.items())
