@@ -186,13 +186,13 @@ impl Case<'_> {
 
     /// Where many send, each has its turn, so a place in line lasts for the whole wait.
     fn join_line(&self) {
-        if let Some(Chan::Produce(producer)) = self.chan.as_deref() {
+        if let Chan::Produce(producer) = &*self.chan {
             producer.join_line();
         }
     }
 
     fn leave_line(&self) {
-        if let Some(Chan::Produce(producer)) = self.chan.as_deref() {
+        if let Chan::Produce(producer) = &*self.chan {
             producer.leave_line();
         }
     }
