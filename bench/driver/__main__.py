@@ -70,10 +70,8 @@ def measure_all(
         if on_mock:  # The mock cluster does not answer franz-go.
             programs["go-franz"] = Program("franz-go", failure="needs a real Kafka")
         going = Rounds(programs, Topics(servers, programs["raw"], not on_mock, say), say, deadline)
-        if what == "full":
-            cases = plan.full(going.rates(0.8))
-        else:
-            cases = plan.quick() if what == "quick" else plan.smoke()
+        plans = {"full": lambda: plan.full(going.rates(0.8)), "quick": plan.quick, "smoke": plan.smoke}
+        cases = plans[what]()
         going.all(cases, rounds)
         return going, cases
 

@@ -42,14 +42,14 @@ def poll(work: Work) -> None:
     made = consumer(work)
     while (message := made.poll(1.0)) is None or message.error() is not None:
         pass
+    got, wanted, extras, size = 0, work.messages - 1, work.extras, 0
     work.start()
-    got = size = 0
-    while got < work.messages - 1:
+    while got < wanted:
         message = made.poll(1.0)
         if message is None or message.error() is not None:
             continue
         size += len(message.value())
-        if work.extras:
+        if extras:
             message.key(), message.headers()
         got += 1
     work.result(got, size)
@@ -60,14 +60,14 @@ def consume(work: Work) -> None:
     made = consumer(work)
     while not (first := len(made.consume(500, 1.0))):
         pass
+    got, wanted, extras, size = 0, work.messages - first, work.extras, 0
     work.start()
-    got = size = 0
-    while first + got < work.messages:
+    while got < wanted:
         for message in made.consume(500, 1.0):
             if message.error() is not None:
                 continue
             size += len(message.value())
-            if work.extras:
+            if extras:
                 message.key(), message.headers()
             got += 1
     work.result(got, size)
@@ -103,22 +103,30 @@ def consumers(work: Work) -> None:
 # ---- produce ----
 
 
-def send(made: Any, work: Work, value: bytes, i: int, **report: Any) -> None:
-    extras: dict[str, Any] = {"key": b"key-%d" % (i % 1000), "headers": HEADERS} if work.extras else {}
+def send(made: Any, work: Work, value: bytes) -> None:
     while True:
         try:
-            made.produce(work.topic, value, **extras, **report)
+            made.produce(work.topic, value)
             return
         except BufferError:
             made.poll(0.1)
 
 
 def send_all(work: Work, made: Any, **report: Any) -> None:
+    if work.extras:
+        report |= {"key": b"key-1", "headers": HEADERS}
+    send, topic, values, sent = made.produce, work.topic, work.values, 0
     work.start()
-    for i in range(work.messages):
-        send(made, work, work.values[i & 1023], i, **report)
-        if i % 1000 == 0:
-            made.poll(0)
+    while sent < work.messages:
+        try:
+            for i in range(sent, work.messages):
+                send(topic, values[i & 1023], **report)
+                if i % 1000 == 0:
+                    made.poll(0)
+            sent = work.messages
+        except BufferError:
+            sent = i
+            made.poll(0.1)
     made.flush()
 
 
@@ -174,7 +182,7 @@ def threads(work: Work) -> None:
 
     def send_share() -> None:
         for i in range(share):
-            send(made, work, work.values[i & 1023], i)
+            send(made, work, work.values[i & 1023])
 
     senders = [threading.Thread(target=send_share) for _ in range(work.threads)]
     work.start()
@@ -193,7 +201,7 @@ def latency(work: Work) -> None:
     made, reader = producer(work), consumer(work)
 
     def send_due(value: bytes, i: int) -> None:
-        send(made, work, value, i)
+        send(made, work, value)
         made.poll(0)
 
     def receive() -> list[bytes]:
