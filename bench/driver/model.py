@@ -102,3 +102,7 @@ class Results:
 
     def of(self, case: str, run: str) -> dict[int, Sample]:
         return self.samples.get(case, {}).get(run, {})
+
+    def rounds(self, case: str) -> int:
+        """How many there were."""
+        return max((len(found) for found in self.samples.get(case, {}).values()), default=0)

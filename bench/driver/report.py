@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import plan
-from charts import all_charts
 from model import Case, Program, Results, Run
 from stats import Figure, of, ratio
 from targets import targets
+
+from charts import all_charts
 
 WAYS = {
     "read": "ReadMessage",
@@ -35,6 +36,8 @@ class Report:
 
     def name(self, run: Run) -> str:
         way = WAYS.get(run.way, run.way)
+        if run.way == "latency":
+            way = f"{run.settings[0].removeprefix('rate=')}/s"
         if run.program.startswith("go") and run.program != "go-franz":
             way = GO_WAYS.get(run.way, way)
         return f"{self.programs[run.program].name}, {run.label or way}"
@@ -53,8 +56,8 @@ class Report:
     def row(self, case: Case, run: Run, measures: tuple[str, ...]) -> str:
         """Of each measure its median, and the median of its ratio with the spread."""
         if not self.results.of(case.title, run.key):
-            why = self.results.failure(case.title, run.key) or "not run"
-            return f"| {self.name(run)} | **failed**: {why.replace('|', '/')} |" + " |" * (2 * len(measures) + 2)
+            why = self.failure(case, run).replace("|", "/")
+            return f"| {self.name(run)} | {why} |" + " |" * (2 * len(measures) + 2)
         cells = []
         for measure in measures:
             scale = 1e6 if measure == "rate" else 1.0
@@ -64,6 +67,10 @@ class Report:
         cells.append(number(of(self.results, case.title, run.key, "memory"), 1e6))
         cells.append(number(of(self.results, case.title, run.key, "threads")))
         return f"| {self.name(run)} | " + " | ".join(cells) + " |"
+
+    def failure(self, case: Case, run: Run) -> str:
+        why = self.results.failure(case.title, run.key)
+        return f"failed: {why}" if why else "not run: there was no time"
 
     # ---- all of it ----
 
@@ -96,7 +103,8 @@ class Report:
         lines += [*self.target_table(), ""]
         for case in self.cases:
             lines += [f"## {case.title}", ""]
-            lines += [f"Settings: {', '.join(case.settings) or 'the defaults of each'}.", ""]
+            settings = ", ".join(case.settings) or "the defaults of each"
+            lines += [f"{rounds(self.results.rounds(case.title))}. Settings: {settings}.", ""]
             lines += [*self.table(case), ""]
         lines += self.reasons()
         return "\n".join(lines)
@@ -127,7 +135,7 @@ class Report:
 
     def plain_row(self, case: Case, run: Run) -> str:
         if not self.results.of(case.title, run.key):
-            return f"{self.name(run)[:52]:52} failed: {self.results.failure(case.title, run.key)}"
+            return f"{self.name(run)[:52]:52} {self.failure(case, run)}"
         beside = {m: ratio(self.results, case.title, run.key, run.against, m) for m in ("rate", "cpu")}
         found = {
             m: of(self.results, case.title, run.key, m) for m in ("rate", "cpu", "allocations", "memory", "threads")
@@ -137,6 +145,10 @@ class Report:
             f" {number(found['cpu']):>8} {number(beside['cpu']):>6} {number(found['allocations']):>7}"
             f" {number(found['memory'], 1e6):>6} {number(found['threads']):>7}"
         )
+
+
+def rounds(count: int) -> str:
+    return f"{count} round" + "s" * (count != 1)
 
 
 def number(found: Figure | None, scale: float = 1.0) -> str:

@@ -21,7 +21,7 @@ class Rounds:
         self, programs: dict[str, Program], topics: Topics, say: Callable[[str], None], deadline: float
     ) -> None:
         self.results = Results()
-        self.finished = 0  # Rounds.
+        self._took: dict[str, float] = {}  # Seconds, the last time.
         self._programs = programs
         self._topics = topics
         self._say = say
@@ -29,19 +29,18 @@ class Rounds:
         self._given_up: set[tuple[str, str]] = set()
 
     def all(self, cases: tuple[Case, ...], rounds: int) -> None:
-        """As many rounds as there is time for."""
-        longest = 0.0
+        """Each case as often as there is time for, and the first ones most often."""
         for number in range(rounds):
-            began = time.monotonic()
-            if number and began + longest * 0.8 > self._deadline:
-                self._say(f"no time for more than {number} rounds")
-                return
             for case in cases:
-                if number % case.every == 0 and time.monotonic() < self._deadline:
+                if number % case.every == 0 and self.fits(case):
                     self._say(f"round {number + 1} of {rounds}: {case.title}")
+                    began = time.monotonic()
                     self.case(case, number)
-            longest = max(longest, time.monotonic() - began)
-            self.finished = number + 1
+                    self._took[case.title] = time.monotonic() - began
+
+    def fits(self, case: Case) -> bool:
+        """Whether there is time for it once more."""
+        return time.monotonic() + self._took.get(case.title, 0.0) < self._deadline
 
     def case(self, case: Case, number: int) -> None:
         """Every second round has the runs in the opposite order, so that none is always first."""
