@@ -37,11 +37,11 @@ static void by_poll(drain_t *drain, bool extras) {
 
 static void consume(const work_t *work, void (*take)(drain_t *drain, bool extras)) {
     moment_t start = {0};
-    size_t first = 0; /* What the first call gave is before the start. */
+    size_t first = 0; /* What was taken before the start. */
     drain_t drain = drain_of(open_consumer(work));
     while (drain.taken < work->messages) {
         take(&drain, work->extras);
-        if (start.wall == 0 && drain.taken > 0) {
+        if (start.wall == 0 && drain.taken > warm_up(work)) {
             start = now();
             first = drain.taken;
             drain.bytes = 0;

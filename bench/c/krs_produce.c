@@ -1,14 +1,18 @@
 #include "krs.h"
 
 /* Takes the reports that are left. */
-static void finish(drain_t *reports, const work_t *work, size_t messages, moment_t start) {
+static void await_reports(drain_t *reports, size_t count) {
     krs_error err = KRS_ERROR_INIT;
     must(krs_producer_flush(reports->client, PATIENCE_MS, NULL, &err), &err, "flush");
-    while (reports->taken < messages && take_rows(reports, KRS_EVENT_REPORT, PATIENCE_MS)) {
+    while (reports->taken < count && take_rows(reports, KRS_EVENT_REPORT, PATIENCE_MS)) {
     }
-    if (reports->taken != messages) {
+    if (reports->taken != count) {
         fail("produce", "reports are missing");
     }
+    reports->taken = 0;
+}
+
+static void finish(drain_t *reports, const work_t *work, size_t messages, moment_t start) {
     print_result(messages, messages * work->size, start, "");
     krs_batch_free(reports->batch);
     close_client(reports->client);
@@ -46,35 +50,31 @@ static void send_one(krs_client client, krs_message *message, const work_t *work
     must(krs_producer_send(client, message, PATIENCE_MS, &err), &err, "send");
 }
 
-void way_produce(const work_t *work) {
-    drain_t reports = drain_of(open_client(work, KRS_PRODUCER));
-    krs_message message = message_to(reports.client, work);
-    moment_t start = now();
-    for (size_t i = 0; i < work->messages; i++) {
-        send_one(reports.client, &message, work, value_of(work, i), i);
+static void send_some(drain_t *reports, const work_t *work, size_t count) {
+    krs_message message = message_to(reports->client, work);
+    for (size_t i = 0; i < count; i++) {
+        send_one(reports->client, &message, work, value_of(work, i), i);
         if (i % REPORT_EVERY == 0) {
-            take_rows(&reports, KRS_EVENT_REPORT, 0);
+            take_rows(reports, KRS_EVENT_REPORT, 0);
         }
     }
-    finish(&reports, work, work->messages, start);
+    await_reports(reports, count);
 }
 
 /* Many messages in one call: their values are copied into a column first. */
-void way_produce_batch(const work_t *work) {
+static void send_columns(drain_t *reports, const work_t *work, size_t count) {
     krs_error err = KRS_ERROR_INIT;
     krs_records records = KRS_RECORDS_INIT;
     static int64_t offsets[REPORT_EVERY + 1];
     static uint64_t opaque[REPORT_EVERY];
-    drain_t reports = drain_of(open_client(work, KRS_PRODUCER));
-    krs_topic topic = message_to(reports.client, work).topic;
+    krs_topic topic = message_to(reports->client, work).topic;
     uint8_t *values = must_allocate(work->size * REPORT_EVERY);
     records.topics = &topic;
     records.topic_count = 1;
     records.opaque = opaque;
     records.value = (krs_column){offsets, values, NULL};
-    moment_t start = now();
-    for (size_t sent = 0; sent < work->messages; sent += records.count) {
-        size_t left = work->messages - sent;
+    for (size_t sent = 0; sent < count; sent += records.count) {
+        size_t left = count - sent;
         size_t done;
         records.count = left < REPORT_EVERY ? left : REPORT_EVERY;
         for (size_t row = 0; row < records.count; row++) {
@@ -82,13 +82,24 @@ void way_produce_batch(const work_t *work) {
             offsets[row + 1] = (int64_t)((row + 1) * work->size);
             opaque[row] = sent + row;
         }
-        must(krs_producer_send_batch(reports.client, &records, PATIENCE_MS, NULL, &done, &err),
+        must(krs_producer_send_batch(reports->client, &records, PATIENCE_MS, NULL, &done, &err),
              &err, "send");
-        take_rows(&reports, KRS_EVENT_REPORT, 0);
+        take_rows(reports, KRS_EVENT_REPORT, 0);
     }
-    finish(&reports, work, work->messages, start);
     free(values);
+    await_reports(reports, count);
 }
+
+static void produce(const work_t *work, void (*send)(drain_t *, const work_t *, size_t)) {
+    drain_t reports = drain_of(open_client(work, KRS_PRODUCER));
+    send(&reports, work, warm_up(work));
+    moment_t start = now();
+    send(&reports, work, work->messages);
+    finish(&reports, work, work->messages, start);
+}
+
+void way_produce(const work_t *work) { produce(work, send_some); }
+void way_produce_batch(const work_t *work) { produce(work, send_columns); }
 
 /* ---- Many threads on one producer ---- */
 
@@ -119,6 +130,7 @@ void way_threads(const work_t *work) {
     }
     while (reports.taken < total && take_rows(&reports, KRS_EVENT_REPORT, PATIENCE_MS)) {
     }
+    await_reports(&reports, total);
     for (size_t t = 0; t < work->threads; t++) {
         pthread_join(threads[t], NULL);
     }

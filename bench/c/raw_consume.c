@@ -126,7 +126,7 @@ static void close_drain(drain_t *drain) {
 static void consume(const work_t *work, take_fn take, bool own_queue) {
     drain_t drain = open_drain(work);
     moment_t start = {0};
-    size_t first = 0; /* What the first call gave is before the start. */
+    size_t first = 0; /* What was taken before the start. */
     rd_kafka_conf_t *conf = raw_conf(work, true);
     with_extras = work->extras;
     if (own_queue) {
@@ -139,7 +139,7 @@ static void consume(const work_t *work, take_fn take, bool own_queue) {
     raw_subscribe(drain.client, work);
     while (drain.taken < work->messages) {
         take(&drain);
-        if (start.wall == 0 && drain.taken > 0) {
+        if (start.wall == 0 && drain.taken > warm_up(work)) {
             start = now();
             first = drain.taken;
             drain.bytes = 0;

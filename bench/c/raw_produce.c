@@ -62,35 +62,38 @@ static void send_or_poll(rd_kafka_t *client, rd_kafka_topic_t *topic, const work
     }
 }
 
-static void finish(rd_kafka_t *client, const size_t *reported, size_t messages) {
-    rd_kafka_flush(client, PATIENCE_MS);
-    if (*reported != messages) {
-        fail("produce", "reports are missing");
-    }
-}
-
-static void send_all(const work_t *work, bool in_turn) {
-    size_t reported = 0;
-    rd_kafka_t *client = open_producer(work, &reported);
-    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, work->topic, NULL);
-    moment_t start = now();
-    for (size_t i = 0; i < work->messages; i++) {
+/* Sends so many, and waits for their reports. */
+static void send_some(rd_kafka_t *client, rd_kafka_topic_t *topic, const work_t *work, bool in_turn,
+                      size_t count) {
+    for (size_t i = 0; i < count; i++) {
         int32_t partition = in_turn ? (int32_t)(i % work->partitions) : RD_KAFKA_PARTITION_UA;
         send_or_poll(client, topic, work, partition, value_of(work, i), i);
         if (i % REPORT_EVERY == 0) {
             rd_kafka_poll(client, 0);
         }
     }
-    finish(client, &reported, work->messages);
+    rd_kafka_flush(client, PATIENCE_MS);
+}
+
+static void send_all(const work_t *work, bool in_turn, size_t before) {
+    size_t reported = 0;
+    rd_kafka_t *client = open_producer(work, &reported);
+    rd_kafka_topic_t *topic = rd_kafka_topic_new(client, work->topic, NULL);
+    send_some(client, topic, work, in_turn, before);
+    moment_t start = now();
+    send_some(client, topic, work, in_turn, work->messages);
+    if (reported != before + work->messages) {
+        fail("produce", "reports are missing");
+    }
     print_result(work->messages, work->messages * work->size, start, "");
     rd_kafka_topic_destroy(topic);
     rd_kafka_destroy(client);
 }
 
-void raw_produce(const work_t *work) { send_all(work, false); }
+void raw_produce(const work_t *work) { send_all(work, false, warm_up(work)); }
 
 /* Fills a topic so that all its partitions have the same number of messages. */
-void raw_fill(const work_t *work) { send_all(work, true); }
+void raw_fill(const work_t *work) { send_all(work, true, 0); }
 
 /* ---- Many threads on one producer ---- */
 

@@ -48,36 +48,39 @@ async def consumer(work: Work) -> AIOKafkaConsumer:
     return made
 
 
-async def take(made: AIOKafkaConsumer) -> int:
-    taken = await made.getmany(timeout_ms=1000, max_records=500)
-    count = 0
-    for messages in taken.values():
-        for message in messages:
-            if message.value is not None:
-                count += 1
-    return count
+async def measured(work: Work, take: Callable[[int], Coroutine[Any, Any, int]]) -> None:
+    """Take some before the clock starts, and the rest after."""
+    first = await take(work.warm_up + 1)
+    work.start()
+    work.result(await take(work.messages - first))
+    work.finish()
 
 
 async def consume(work: Work) -> None:
     made = await consumer(work)
-    while not (first := await take(made)):
-        pass
-    work.start()
-    got = 0
-    while first + got < work.messages:
-        got += await take(made)
-    work.result(got)
-    work.finish()
+
+    async def take(wanted: int) -> int:
+        got = 0
+        while got < wanted:
+            taken = await made.getmany(timeout_ms=1000, max_records=500)
+            for messages in taken.values():
+                for message in messages:
+                    if message.value is not None:
+                        got += 1
+        return got
+
+    await measured(work, take)
 
 
 async def poll(work: Work) -> None:
     made = await consumer(work)
-    await made.getone()
-    work.start()
-    for _ in range(work.messages - 1):
-        await made.getone()
-    work.result(work.messages - 1)
-    work.finish()
+
+    async def take(wanted: int) -> int:
+        for _ in range(wanted):
+            await made.getone()
+        return wanted
+
+    await measured(work, take)
 
 
 async def producer(work: Work) -> AIOKafkaProducer:
@@ -88,10 +91,15 @@ async def producer(work: Work) -> AIOKafkaProducer:
 
 async def produce(work: Work) -> None:
     made = await producer(work)
+
+    async def send_all(count: int) -> None:
+        for start in range(0, count, AT_ONCE):
+            some = range(start, min(start + AT_ONCE, count))
+            await asyncio.gather(*[await made.send(work.topic, work.values[i & 1023]) for i in some])
+
+    await send_all(work.warm_up)
     work.start()
-    for start in range(0, work.messages, AT_ONCE):
-        some = range(start, min(start + AT_ONCE, work.messages))
-        await asyncio.gather(*[await made.send(work.topic, work.values[i & 1023]) for i in some])
+    await send_all(work.messages)
     work.result(work.messages)
     work.finish()
 

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import confluent_aio
@@ -35,42 +36,53 @@ def producer(work: Work, **conf: Any) -> Any:
     return package.Producer({"bootstrap.servers": work.servers, **work.produce, **conf})
 
 
-# ---- consume; what the first call gives is before the start, for consumers wait for their group first ----
+# ---- consume ----
+
+
+def measured(work: Work, take: Callable[[int], tuple[int, int]]) -> None:
+    """Take some before the clock starts, and the rest after. ``take(n)`` gives how many it took and their bytes."""
+    first, _ = take(work.warm_up + 1)
+    work.start()
+    work.result(*take(work.messages - first))
 
 
 def poll(work: Work) -> None:
     made = consumer(work)
-    while (message := made.poll(1.0)) is None or message.error() is not None:
-        pass
-    got, wanted, extras, size = 0, work.messages - 1, work.extras, 0
-    work.start()
-    while got < wanted:
-        message = made.poll(1.0)
-        if message is None or message.error() is not None:
-            continue
-        size += len(message.value())
-        if extras:
-            message.key(), message.headers()
-        got += 1
-    work.result(got, size)
-    made.close()
+    extras = work.extras
 
-
-def consume(work: Work) -> None:
-    made = consumer(work)
-    while not (first := len(made.consume(500, 1.0))):
-        pass
-    got, wanted, extras, size = 0, work.messages - first, work.extras, 0
-    work.start()
-    while got < wanted:
-        for message in made.consume(500, 1.0):
-            if message.error() is not None:
+    def take(wanted: int) -> tuple[int, int]:
+        got = size = 0
+        while got < wanted:
+            message = made.poll(1.0)
+            if message is None or message.error() is not None:
                 continue
             size += len(message.value())
             if extras:
                 message.key(), message.headers()
             got += 1
-    work.result(got, size)
+        return got, size
+
+    measured(work, take)
+    made.close()
+
+
+def consume(work: Work) -> None:
+    made = consumer(work)
+    extras = work.extras
+
+    def take(wanted: int) -> tuple[int, int]:
+        got = size = 0
+        while got < wanted:
+            for message in made.consume(500, 1.0):
+                if message.error() is not None:
+                    continue
+                size += len(message.value())
+                if extras:
+                    message.key(), message.headers()
+                got += 1
+        return got, size
+
+    measured(work, take)
     made.close()
 
 
@@ -78,13 +90,16 @@ def arrow(work: Work) -> None:
     import pyarrow
 
     made = consumer(work)
-    while not (first := pyarrow.record_batch(made.consume_arrow(10_000, 1.0)).num_rows):
-        pass
-    work.start()
-    got = 0
-    while first + got < work.messages:
-        got += pyarrow.record_batch(made.consume_arrow(10_000, 1.0)).num_rows
-    work.result(got)
+
+    def take(wanted: int) -> tuple[int, int]:
+        got = size = 0
+        while got < wanted:
+            rows = pyarrow.record_batch(made.consume_arrow(10_000, 1.0))
+            got += rows.num_rows
+            size += work.size * rows.num_rows
+        return got, size
+
+    measured(work, take)
     made.close()
 
 
@@ -112,27 +127,33 @@ def send(made: Any, work: Work, value: bytes) -> None:
             made.poll(0.1)
 
 
-def send_all(work: Work, made: Any, **report: Any) -> None:
+def send_all(work: Work, made: Any, count: int, **report: Any) -> None:
     if work.extras:
         report |= {"key": b"key-1", "headers": HEADERS}
     send, topic, values, sent = made.produce, work.topic, work.values, 0
-    work.start()
-    while sent < work.messages:
+    while sent < count:
         try:
-            for i in range(sent, work.messages):
+            for i in range(sent, count):
                 send(topic, values[i & 1023], **report)
                 if i % 1000 == 0:
                     made.poll(0)
-            sent = work.messages
+            sent = count
         except BufferError:
             sent = i
             made.poll(0.1)
     made.flush()
 
 
-def produce(work: Work) -> None:
-    send_all(work, producer(work))
+def measured_sends(work: Work, made: Any, **report: Any) -> None:
+    """Send some before the clock starts, and all after."""
+    send_all(work, made, work.warm_up, **report)
+    work.start()
+    send_all(work, made, work.messages, **report)
     work.result(work.messages)
+
+
+def produce(work: Work) -> None:
+    measured_sends(work, producer(work))
 
 
 def produce_told(work: Work) -> None:
@@ -143,9 +164,8 @@ def produce_told(work: Work) -> None:
         assert error is None
         count += 1
 
-    send_all(work, producer(work), on_delivery=told)
-    assert count == work.messages
-    work.result(count)
+    measured_sends(work, producer(work), on_delivery=told)
+    assert count == work.warm_up + work.messages
 
 
 def produce_told_lists(work: Work) -> None:
@@ -157,21 +177,25 @@ def produce_told_lists(work: Work) -> None:
             assert message.error() is None
             count += 1
 
-    send_all(work, producer(work, on_delivery_batch=told))
-    assert count == work.messages
-    work.result(count)
+    measured_sends(work, producer(work, on_delivery_batch=told))
+    assert count == work.warm_up + work.messages
 
 
 def produce_batch(work: Work) -> None:
     made = producer(work)
+
+    def send_batches(count: int) -> None:
+        for i in range(0, count, 500):
+            messages = [{"value": work.values[n & 1023]} for n in range(i, min(i + 500, count))]
+            while len(messages) > (done := made.produce_batch(work.topic, messages)):
+                messages = [message for message in messages if "_error" in message]
+                assert len(messages) > done or made.poll(0.1) is not None
+            made.poll(0)
+        made.flush()
+
+    send_batches(work.warm_up)
     work.start()
-    for i in range(0, work.messages, 500):
-        messages = [{"value": work.values[n & 1023]} for n in range(i, min(i + 500, work.messages))]
-        while len(messages) > (done := made.produce_batch(work.topic, messages)):
-            messages = [message for message in messages if "_error" in message]
-            assert len(messages) > done or made.poll(0.1) is not None
-        made.poll(0)
-    made.flush()
+    send_batches(work.messages)
     work.result(work.messages)
 
 

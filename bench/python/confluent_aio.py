@@ -28,47 +28,60 @@ async def consumer(package: Any, work: Work) -> Any:
     return made
 
 
+async def measured(work: Work, take: Callable[[int], Coroutine[Any, Any, int]]) -> None:
+    """Take some before the clock starts, and the rest after."""
+    first = await take(work.warm_up + 1)
+    work.start()
+    work.result(await take(work.messages - first))
+    work.finish()
+
+
 async def poll(package: Any, work: Work) -> None:
     made = await consumer(package, work)
-    while (message := await made.poll(1.0)) is None or message.error() is not None:
-        pass
-    work.start()
-    got = 0
-    while got < work.messages - 1:
-        message = await made.poll(1.0)
-        if message is None or message.error() is not None:
-            continue
-        message.value()
-        got += 1
-    work.result(got)
-    work.finish()
+
+    async def take(wanted: int) -> int:
+        got = 0
+        while got < wanted:
+            message = await made.poll(1.0)
+            if message is None or message.error() is not None:
+                continue
+            message.value()
+            got += 1
+        return got
+
+    await measured(work, take)
 
 
 async def consume(package: Any, work: Work) -> None:
     made = await consumer(package, work)
-    while not (first := len(await made.consume(500, 1.0))):
-        pass
-    work.start()
-    got = 0
-    while first + got < work.messages:
-        for message in await made.consume(500, 1.0):
-            if message.error() is None:
-                message.value()
-                got += 1
-    work.result(got)
-    work.finish()
+
+    async def take(wanted: int) -> int:
+        got = 0
+        while got < wanted:
+            for message in await made.consume(500, 1.0):
+                if message.error() is None:
+                    message.value()
+                    got += 1
+        return got
+
+    await measured(work, take)
 
 
 async def produce(package: Any, work: Work) -> None:
     aio = importlib.import_module(f"{package.__name__}.aio")
     made = aio.AIOProducer({"bootstrap.servers": work.servers, **work.produce})
+
+    async def send_all(count: int) -> None:
+        for start in range(0, count, AT_ONCE):
+            some = range(start, min(start + AT_ONCE, count))
+            reports = [await made.produce(work.topic, value=work.values[i & 1023]) for i in some]
+            if package.__name__ == "confluent_kafka":  # Its own batches wait, otherwise.
+                await made.flush()
+            await asyncio.gather(*reports)
+
+    await send_all(work.warm_up)
     work.start()
-    for start in range(0, work.messages, AT_ONCE):
-        some = range(start, min(start + AT_ONCE, work.messages))
-        reports = [await made.produce(work.topic, value=work.values[i & 1023]) for i in some]
-        if package.__name__ == "confluent_kafka":  # Its own batches wait, otherwise.
-            await made.flush()
-        await asyncio.gather(*reports)
+    await send_all(work.messages)
     work.result(work.messages)
     work.finish()
 

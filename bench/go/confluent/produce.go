@@ -55,12 +55,16 @@ func awaitReports(p *kafka.Producer, count int) chan bool {
 
 func produce(w *work.Work, send func(*kafka.Producer, *kafka.Message)) {
 	p := newProducer(w)
-	done := awaitReports(p, w.Messages)
-	w.Start()
-	for i := range w.Messages {
-		send(p, message(w, w.Value(i), i))
+	sendAll := func(count int) {
+		done := awaitReports(p, count)
+		for i := range count {
+			send(p, message(w, w.Value(i), i))
+		}
+		<-done
 	}
-	<-done
+	sendAll(w.WarmUp())
+	w.Start()
+	sendAll(w.Messages)
 	w.Print(w.Messages, w.Messages*w.Size)
 }
 

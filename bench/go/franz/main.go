@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"bench/work"
@@ -123,27 +122,28 @@ func record(w *work.Work, value []byte, i int) *kgo.Record {
 
 func produce(w *work.Work, threads int) {
 	client := open(w, options(w, w.Produce))
-	share := w.Messages / threads
-	var reported atomic.Int64
-	done := make(chan bool)
+	sendAll(w, client, w.WarmUp(), 1)
+	w.Start()
+	sendAll(w, client, w.Messages, threads)
+	w.Print(w.Messages, w.Messages*w.Size)
+}
+
+// sendAll waits for all reports.
+func sendAll(w *work.Work, client *kgo.Client, count, threads int) {
+	var reports sync.WaitGroup
+	reports.Add(count / threads * threads)
 	report := func(_ *kgo.Record, err error) {
 		work.Must(err)
-		if reported.Add(1) == int64(share*threads) {
-			close(done)
-		}
+		reports.Done()
 	}
-	w.Start()
-	var senders sync.WaitGroup
 	for range threads {
-		senders.Go(func() {
-			for i := range share {
+		go func() {
+			for i := range count / threads {
 				client.Produce(context.Background(), record(w, w.Value(i), i), report)
 			}
-		})
+		}()
 	}
-	senders.Wait()
-	<-done
-	w.Print(share*threads, share*threads*w.Size)
+	reports.Wait()
 }
 
 // The value is copied, since this client keeps it and ours do not.
