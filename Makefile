@@ -14,8 +14,8 @@ VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
-C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/soak/*.c tests/fuzz/*.c tests/install/*.c bench/*.[ch])
-SCRIPTS := .ci/run tests/run tests/broker/kafka tests/broker/cluster tests/broker/pki tests/soak/run tests/fuzz/run bench/quick bench/go/quick bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
+C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/soak/*.c tests/fuzz/*.c tests/install/*.c bench/c/*.[ch])
+SCRIPTS := .ci/run tests/run tests/broker/kafka tests/broker/cluster tests/broker/pki tests/soak/run tests/fuzz/run bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
 BROKER  := target/kafka/broker
 
 # make demo MESSAGES=1000000 BROKERS=localhost:9092
@@ -37,7 +37,7 @@ DESTDIR    ?=
 LIMIT_SO := 12000000
 LIMIT_A  := 20000000
 
-.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop bench-quick bench-go header doc lint format clean soak fuzz
+.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop soak fuzz bench bench-quick bench-smoke header doc lint format clean
 
 build:
 	@cargo build --release --quiet $(CHOSEN)
@@ -125,11 +125,17 @@ kafka:
 kafka-stop:
 	@tests/broker/kafka stop $(BROKER)
 
-bench-quick: build
-	@bench/quick
+# Every way in beside what people use today: 15 minutes, and bench/RESULTS.md is new.
+bench: build
+	@python3 bench/driver full
 
-bench-go: build
-	@bench/go/quick
+# The main ones, in 3 minutes.
+bench-quick: build
+	@python3 bench/driver quick
+
+# Whether all programs of the benchmark still work.
+bench-smoke: build
+	@python3 bench/driver smoke
 
 header:
 	@KRS_WRITE_HEADER=1 cargo test --release --quiet --test header
