@@ -14,6 +14,7 @@ typedef struct {
     int64_t start; /* The first row after it, if `moved`; -1 = not known. */
     bool moved;    /* Rows from before are stale. */
     bool silent;   /* No row comes: paused, or not ours. */
+    const char *why;
 } step_t;
 
 /* A row that came out. */
@@ -74,19 +75,20 @@ static void end(track_t *track, step_t step) {
 }
 
 /* The step that changed nothing. */
-static void end_as_before(track_t *track) {
+static void end_as_before(track_t *track, const char *why) {
     step_t step = track->steps[track->begun - 1];
     step.moved = false;
+    step.why = why;
     end(track, step);
 }
 
-static void end_moved(track_t *track, int64_t start) {
-    step_t step = {start, true, !track->owned || track->paused};
+static void end_moved(track_t *track, int64_t start, const char *why) {
+    step_t step = {start, true, !track->owned || track->paused, why};
     end(track, step);
 }
 
-static void end_still(track_t *track) {
-    step_t step = {-1, false, !track->owned || track->paused};
+static void end_still(track_t *track, const char *why) {
+    step_t step = {-1, false, !track->owned || track->paused, why};
     end(track, step);
 }
 
@@ -130,6 +132,21 @@ static bool moved_within(const track_t *track, int from, int to) {
     return false;
 }
 
+/* What happened around a step, for who looks for a cause. */
+static void tell(const track_t *track, int step) {
+    for (int i = step < 8 ? 0 : step - 8; i <= step + 3 && i <= track->done; i++) {
+        fprintf(stderr, "step %d: %s, from %" PRId64 "%s\n", i, track->steps[i].why,
+                track->steps[i].start, track->steps[i].silent ? ", silent" : "");
+    }
+    for (size_t i = 0; i < track->count; i++) {
+        const sight_t *sight = &track->sights[i];
+        if (sight->to >= step - 1 && sight->from <= step + 1) {
+            fprintf(stderr, "  row %" PRId64 " in steps %d to %d%s\n", sight->offset, sight->from,
+                    sight->to, sight->delivered ? "" : ", passed back");
+        }
+    }
+}
+
 /* The rows between one step that moved, `first`, and the next, which is after `last`. */
 static void check_stretch(const track_t *track, int p, int first, int last, bool whole) {
     int64_t start = track->steps[first].start, end = 0;
@@ -160,6 +177,9 @@ static void check_stretch(const track_t *track, int p, int first, int last, bool
         }
     }
     for (int64_t offset = start; whole && offset < end; offset++) {
+        if (!seen[offset - start]) {
+            tell(track, last);
+        }
         CHECK(seen[offset - start], "%" PRId64 " of %d, from %" PRId64 " to %" PRId64 ", is lost",
               offset, p, start, end);
     }
@@ -169,9 +189,12 @@ static void check_stretch(const track_t *track, int p, int first, int last, bool
 /* What another receiver still has when a stretch ends is rightly never seen. */
 static void check_track(const track_t *track, int p, bool one_receiver) {
     for (size_t i = 0; i < track->count; i++) {
-        CHECK(!all_silent(track, &track->sights[i]),
-              "%" PRId64 " of %d, which is %s, between steps %d and %d", track->sights[i].offset, p,
-              "paused or revoked", track->sights[i].from, track->sights[i].to);
+        const sight_t *sight = &track->sights[i];
+        if (all_silent(track, sight)) {
+            tell(track, sight->from);
+            CHECK(false, "%" PRId64 " of %d after it was %s (steps %d to %d)", sight->offset, p,
+                  track->steps[sight->from].why, sight->from, sight->to);
+        }
     }
     for (int first = 0, last; first <= track->done; first = last + 1) {
         for (last = first; last < track->done && !moved_within(track, last, last + 1);) {
@@ -223,7 +246,7 @@ static void revoked(receiver_t *receiver) {
             list.offset[left++] = KRS_OFFSET_NONE;
             track->owned = track->paused = false;
             begin(track);
-            end_moved(track, -1);
+            end_moved(track, -1, "revoked");
         }
     }
     list.columns.count = left;
@@ -279,7 +302,10 @@ static void assigned(receiver_t *receiver) {
         track_t *track = &member->tracks[list.partition[i]];
         track->owned = code == KRS_OK;
         track->paused = false;
-        end_moved(track, list.offset[i] >= 0 ? list.offset[i] : -1);
+        end_moved(track, list.offset[i] >= 0 ? list.offset[i] : -1,
+                  !track->owned    ? "assignment refused"
+                  : receiver->ours ? "assigned here"
+                                   : "assigned by the core");
     }
 }
 
@@ -466,11 +492,11 @@ static void seek_some(member_t *member, bool several) {
     for (uint32_t i = 0; i < n; i++) {
         track_t *track = &member->tracks[list.partition[i]];
         if (view.code[i] == KRS_OK) {
-            end_moved(track, list.offset[i]);
+            end_moved(track, list.offset[i], "sought");
             count(&total.seeks);
         } else { /* The group has begun to take it away. */
             CHECK(view.code[i] == KRS_ERR_STATE, "%s", krs_error_name(view.code[i]));
-            end_as_before(track);
+            end_as_before(track, "seek refused");
             count(&total.refused);
         }
     }
@@ -488,10 +514,10 @@ static void pause_or_resume(member_t *member, int32_t p, bool pause) {
     CHECK(code == KRS_OK || code == KRS_ERR_STATE, "%s", err.message);
     if (code == KRS_OK) {
         track->paused = pause;
-        end_still(track);
+        end_still(track, pause ? "paused" : "resumed");
         count(&total.pauses);
     } else {
-        end_as_before(track);
+        end_as_before(track, "pause or resume refused");
         count(&total.refused);
     }
 }
@@ -519,9 +545,9 @@ static void assign_all(member_t *member) {
         track_t *track = &member->tracks[list.partition[i]];
         if (code == KRS_OK) {
             track->paused = false;
-            end_moved(track, list.offset[i]);
+            end_moved(track, list.offset[i], "assigned anew");
         } else {
-            end_as_before(track);
+            end_as_before(track, "assignment anew refused");
         }
     }
     count(code == KRS_OK ? &total.assigns : &total.refused);
@@ -537,12 +563,12 @@ static void remove_and_add(member_t *member, int32_t p) {
     begin(track);
     OK(krs_consumer_assign(member->consumer, KRS_ASSIGN_REMOVE, &list.columns, &err));
     track->owned = track->paused = false;
-    end_moved(track, -1);
+    end_moved(track, -1, "removed");
     begin(track);
     code = krs_consumer_assign(member->consumer, KRS_ASSIGN_ADD, &list.columns, &err);
     CHECK(code == KRS_OK || code == KRS_ERR_STATE, "%s", err.message);
     track->owned = code == KRS_OK;
-    end_moved(track, start);
+    end_moved(track, start, track->owned ? "added again" : "addition refused");
     count(code == KRS_OK ? &total.assigns : &total.refused);
 }
 
@@ -600,7 +626,7 @@ static void start_member(member_t *member, group_t *group, int number) {
     pthread_mutex_init(&member->sightings, NULL);
     for (int p = 0; p < PARTITIONS; p++) {
         member->tracks[p].begun = 0;
-        end_moved(&member->tracks[p], -1);
+        end_moved(&member->tracks[p], -1, "joined");
     }
     for (int i = 0; i < member->receiver_count; i++) {
         /* A single receiver takes rows or batches. */
