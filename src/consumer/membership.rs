@@ -317,16 +317,19 @@ impl Consumer {
             state.seeks.clear();
             return;
         };
-        if native.client.seek(&list, SEEK_MS).is_ok() {
-            let answers = list.to_vec();
-            let waits = |code| matches!(code, code::STATE | code::PREV_IN_PROGRESS);
-            let mut codes = answers.iter().map(|entry| entry.code);
-            state.seeks.retain(|_| codes.next().is_some_and(waits));
-            for failed in answers
-                .iter()
-                .filter(|p| p.code != code::OK && !waits(p.code))
-            {
-                push_refused_seek(&mut state.events, failed);
+        if native.client.seek(&list, SEEK_MS).is_err() {
+            return;
+        }
+        let waits =
+            |seek: &TopicPartition| matches!(seek.code, code::STATE | code::PREV_IN_PROGRESS);
+        let (waiting, done) = list.to_vec().into_iter().partition(waits);
+        state.seeks = waiting;
+        for seek in done {
+            if let Some((_, partition)) = state.partitions.ours(&seek.topic, seek.partition) {
+                partition.seeking = false;
+            }
+            if seek.code != code::OK {
+                push_refused_seek(&mut state.events, &seek);
             }
         }
     }
@@ -364,6 +367,7 @@ impl State {
         let start = Some(entry.offset).filter(|offset| *offset >= 0);
         if let Some((index, partition)) = self.partitions.ours(&entry.topic, entry.partition) {
             partition.restart(start);
+            partition.seeking = true;
             self.held.forget(index);
         }
         self.seeks.retain(|seek| !seek.is_same(entry));

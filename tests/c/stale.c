@@ -154,9 +154,11 @@ static void check_stretch(const track_t *track, int p, int first, int last, bool
     for (size_t i = 0; i < track->count; i++) { /* What is certain to be of this stretch. */
         const sight_t *sight = &track->sights[i];
         if (sight->from >= first && sight->to <= last) {
-            CHECK(track->steps[first].start < 0 || sight->offset >= track->steps[first].start,
-                  "%" PRId64 " of %d, sought away to %" PRId64, sight->offset, p,
-                  track->steps[first].start);
+            if (sight->offset < track->steps[first].start) {
+                tell(track, first);
+                CHECK(false, "%" PRId64 " of %d after it was %s from %" PRId64, sight->offset, p,
+                      track->steps[first].why, track->steps[first].start);
+            }
             start = start < 0 || sight->offset < start ? sight->offset : start;
             end = sight->delivered && sight->offset >= end ? sight->offset + 1 : end;
         }
