@@ -1130,7 +1130,8 @@ krs_code krs_consumer_application_rebalance(krs_client client,
 // Ownership: all is copied. `partitions` may be NULL for none.
 // Threads: any.
 // Errors: `KRS_ERR_STATE`: `how` does not fit the group's protocol, a partition to
-// remove is not assigned, or the group is taking away one to assign; -173 (`_CONFLICT`): one to add is;
+// remove is not assigned, or one to assign was revoked by rows that have not been
+// passed back; -173 (`_CONFLICT`): one to add is;
 // `KRS_ERR_ARGUMENT`, `KRS_ERR_INVALID_ARG`: one is there twice, or its offset is
 // none; `KRS_ERR_FATAL`.
 krs_code krs_consumer_assign(krs_client client,

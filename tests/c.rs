@@ -137,9 +137,9 @@ promises! {
     rebalance {
         an_application_may_start_where_it_wants,
         what_is_added_beside_a_rebalance_does_not_answer_it,
-        what_the_group_takes_away_cannot_be_assigned,
         an_unknown_topic_does_not_flood,
         ;
+        what_the_group_takes_away_cannot_be_assigned,
         no_stale_row_across_eager_rebalances,
         no_stale_row_across_cooperative_rebalances,
         no_stale_row_across_rebalances_by_the_broker,

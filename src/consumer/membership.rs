@@ -102,14 +102,20 @@ impl Consumer {
         self.attention.call();
         if state.application_rebalance {
             push_rebalance(&mut state.events, &rebalance);
+            if !rebalance.assigned {
+                let partitions = rebalance.partitions.clone();
+                state.revoked.push((rebalance.number, partitions));
+            }
             state.rebalance = Some(rebalance);
         } else {
             self.answer(native, state, &rebalance);
         }
     }
 
-    /// The application received rebalance `number` and came back without an answer.
+    /// The application received rebalance `number` and came back, perhaps without an
+    /// answer.
     pub(super) fn answer_left(&self, native: &Native, state: &mut State, number: u64) {
+        state.revoked.retain(|(revoke, _)| *revoke != number);
         if state.rebalance.as_ref().is_some_and(|r| r.number == number)
             && let Some(rebalance) = state.rebalance.take()
         {
@@ -304,16 +310,19 @@ impl Consumer {
             state.seeks.clear();
             return;
         };
-        if native.client.seek(&list, SEEK_MS).is_ok() {
-            let answers = list.to_vec();
-            let waits = |code| matches!(code, code::STATE | code::PREV_IN_PROGRESS);
-            let mut codes = answers.iter().map(|entry| entry.code);
-            state.seeks.retain(|_| codes.next().is_some_and(waits));
-            for failed in answers
-                .iter()
-                .filter(|p| p.code != code::OK && !waits(p.code))
-            {
-                push_refused_seek(&mut state.events, failed);
+        if native.client.seek(&list, SEEK_MS).is_err() {
+            return;
+        }
+        let waits =
+            |seek: &TopicPartition| matches!(seek.code, code::STATE | code::PREV_IN_PROGRESS);
+        let (waiting, done) = list.to_vec().into_iter().partition(waits);
+        state.seeks = waiting;
+        for seek in done {
+            if let Some((_, partition)) = state.partitions.ours(&seek.topic, seek.partition) {
+                partition.seeking = false;
+            }
+            if seek.code != code::OK {
+                push_refused_seek(&mut state.events, &seek);
             }
         }
     }
@@ -340,11 +349,18 @@ impl State {
         self.seeks.iter().any(asked)
     }
 
+    fn takes_away(&self, partition: &TopicPartition) -> bool {
+        let given = self.rebalance.as_ref().filter(|r| r.assigned);
+        let mut revoked = self.revoked.iter().flat_map(|(_, list)| list);
+        revoked.any(|p| p.is_same(partition)) && !given.is_some_and(|r| r.names(partition))
+    }
+
     /// From here on only rows after a seek to `entry` count.
     fn begin_anew(&mut self, entry: &TopicPartition) {
         let start = Some(entry.offset).filter(|offset| *offset >= 0);
         if let Some((index, partition)) = self.partitions.ours(&entry.topic, entry.partition) {
             partition.restart(start);
+            partition.seeking = true;
             self.held.forget(index);
         }
         self.seeks.retain(|seek| !seek.is_same(entry));
@@ -398,10 +414,10 @@ fn check_assign(state: &State, how: Assign, list: &[TopicPartition]) -> Result<(
             return Err(Error::new(code::INVALID_ARG, text));
         }
         let owned = state.partitions.is_owned(&entry.topic, entry.partition);
-        let revoked = state.rebalance.as_ref().filter(|r| !r.assigned);
         match how {
-            // Its rows would come out after its revoke.
-            Assign::Add | Assign::Replace if revoked.is_some_and(|r| r.names(entry)) => {
+            // Its rows would come out after the revoke, of which a thread of the
+            // application may not know yet, even if another has answered it.
+            Assign::Add | Assign::Replace if state.takes_away(entry) => {
                 let text = format!("the group is taking {place} away");
                 return Err(Error::new(code::STATE, text));
             }

@@ -80,6 +80,8 @@ struct State {
     application_rebalance: bool,
     rebalance: Option<Rebalance>,
     rebalances: u64,
+    /// What was revoked by rows that have not come back, by the rebalance's number.
+    revoked: Vec<(u64, Vec<TopicPartition>)>,
     /// Where to go as soon as librdkafka has begun to fetch.
     seeks: Vec<TopicPartition>,
 }

@@ -42,6 +42,8 @@ pub struct Partition {
     pub may_repeat: bool,
     /// Where the application wanted to begin.
     pub start: Option<i64>,
+    /// librdkafka has not taken the last seek yet, and may give rows from before.
+    pub seeking: bool,
     /// After the last row that the application was given.
     pub delivered: Option<Position>,
     /// `delivered` is ahead of what librdkafka would commit.
@@ -149,6 +151,7 @@ impl Partition {
         self.taken = None;
         self.may_repeat = false;
         self.start = start;
+        self.seeking = false;
         self.delivered = None;
         self.unstored = false;
         self.told = None;

@@ -42,6 +42,10 @@ impl<'a> Taker<'a> {
             return;
         }
         let message_code = message.code();
+        if partition.seeking && matches!(message_code, code::OK | code::PARTITION_EOF) {
+            // Fetching began just now, before librdkafka took the seek.
+            return;
+        }
         if message_code == code::OK {
             if !partition.take(message.offset()) {
                 return;

@@ -117,7 +117,8 @@ static krs_stats stats_with(krs_client client, krs_batch **batch, int64_t messag
             texts++;
         }
         OK(krs_client_stats(client, &stats, &err));
-    } while (stats.messages_sent + stats.messages_received < messages || texts == 0);
+    } while (stats.messages_sent + stats.messages_received < messages || stats.pending > 0 ||
+             texts == 0);
     return stats;
 }
 

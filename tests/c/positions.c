@@ -47,7 +47,9 @@ static void a_seek_is_exact_also_right_after_an_assignment(void) {
             const krs_partitions *stored = one(&list, topic, 0, KRS_OFFSET_NONE);
             OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, stored, &err));
         }
-        OK(krs_consumer_seek(consumer, one(&list, topic, 0, to), -1, NULL, NULL, &err));
+        /* With no time to wait for it, the seek is done later; rows from before never come. */
+        OK(krs_consumer_seek(consumer, one(&list, topic, 0, to), i % 20 ? -1 : 0, NULL, NULL,
+                             &err));
         for (int64_t offset = to; offset < COUNT && offset < to + i % 30; offset++) {
             int64_t got = next_offset(consumer, &batch);
             CHECK(got == offset, "%" PRId64 " instead of %" PRId64 " after seek %d", got, offset,
