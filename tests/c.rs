@@ -151,6 +151,7 @@ promises! {
     }
     close_states {
         close_keeps_its_deadline_in_mid_rebalance,
+        close_keeps_its_deadline_when_the_coordinator_has_gone,
         close_keeps_its_deadline_with_a_commit_in_flight,
         close_keeps_its_deadline_with_an_open_transaction,
         close_keeps_its_deadline_while_the_produce_channel_is_full,

@@ -109,6 +109,24 @@ static void close_keeps_its_deadline_in_mid_rebalance(void) {
     end_brokers();
 }
 
+/* librdkafka then answers its own request to leave, as in its issue 5347. */
+static void close_keeps_its_deadline_when_the_coordinator_has_gone(void) {
+    for (int i = 0; i < TIMES; i++) {
+        const char *topic = fresh_name("coordinator");
+        krs_client consumer;
+        krs_batch *batch = NULL;
+        start_brokers();
+        send_values(topic, 0, 0, 10);
+        consumer = subscribed(fresh_name("group"), topic, "true");
+        expect_messages(consumer, &batch, 0, 10);
+        end_brokers();
+        work_for(1000 * (i % 10)); /* Noticed, or not yet. */
+        close_in_time(consumer, "coordinator gone");
+        krs_batch_free(batch);
+    }
+    say("coordinator gone");
+}
+
 static void close_keeps_its_deadline_with_a_commit_in_flight(void) {
     const char *topic = fresh_name("commit");
     start_brokers();
@@ -251,6 +269,7 @@ static const test_t tests[] = {
     TEST(close_keeps_its_deadline_when_a_producer_was_fenced),
     TEST(close_keeps_its_deadline_when_a_static_member_was_fenced),
     TEST(close_keeps_its_deadline_in_mid_rebalance),
+    TEST(close_keeps_its_deadline_when_the_coordinator_has_gone),
     TEST(close_keeps_its_deadline_with_a_commit_in_flight),
     TEST(close_keeps_its_deadline_with_an_open_transaction),
     TEST(close_keeps_its_deadline_while_the_produce_channel_is_full),
