@@ -15,7 +15,7 @@ SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
 C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/soak/*.c tests/fuzz/*.c tests/install/*.c bench/c/*.[ch])
-SCRIPTS := .ci/run tests/run tests/broker/kafka tests/broker/cluster tests/broker/pki tests/soak/run tests/fuzz/run bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
+SCRIPTS := .ci/run tests/run tests/sanitize tests/broker/kafka tests/broker/cluster tests/broker/pki tests/soak/run tests/fuzz/run bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
 BROKER  := target/kafka/broker
 
 # make demo MESSAGES=1000000 BROKERS=localhost:9092
@@ -37,7 +37,7 @@ DESTDIR    ?=
 LIMIT_SO := 12000000
 LIMIT_A  := 20000000
 
-.PHONY: build dist install uninstall size examples demo test test-python wheel kafka kafka-stop soak fuzz bench bench-quick bench-smoke header doc lint format clean
+.PHONY: build dist install uninstall size examples demo test sanitize test-python wheel kafka kafka-stop soak fuzz bench bench-quick bench-smoke header doc lint format clean
 
 build:
 	@cargo build --release --quiet $(CHOSEN)
@@ -96,6 +96,11 @@ demo: build target/c/demo
 
 test:
 	@tests/run
+
+# Slow: C tests with AddressSanitizer, built anew in target/asan, and under valgrind.
+sanitize:
+	@tests/sanitize address
+	@tests/sanitize valgrind
 
 test-python:
 	@bindings/python/tests/run

@@ -180,6 +180,17 @@ promises! {
         a_thousand_cycles_leave_nothing_behind,
         a_program_may_end_while_a_client_is_given_back,
     }
+    close_states {
+        close_keeps_its_deadline_in_mid_rebalance,
+        close_keeps_its_deadline_when_the_coordinator_has_gone,
+        close_keeps_its_deadline_with_a_commit_in_flight,
+        close_keeps_its_deadline_with_an_open_transaction,
+        close_keeps_its_deadline_while_the_produce_channel_is_full,
+        members_that_had_no_time_to_leave_are_gone_soon,
+        ;
+        close_keeps_its_deadline_when_a_producer_was_fenced,
+        close_keeps_its_deadline_when_a_static_member_was_fenced,
+    }
     fork {
         a_child_is_told_and_can_begin_anew,
     }

@@ -67,11 +67,19 @@ static inline void work_for(long microseconds) {
 
 /* A name that no other test has. */
 static inline const char *fresh_name(const char *what) {
+    /* For as long as the test runs; all can be reached, so none is a leak. */
+    static struct name {
+        struct name *before;
+        char text[96];
+    } * last;
     static int count;
-    char *name = malloc(96); /* For as long as the test runs. */
+    struct name *name = malloc(sizeof *name);
     CHECK(name != NULL, "memory");
-    snprintf(name, 96, "krs-%s-%ld-%ld-%d", what, (long)time(NULL), (long)getpid(), ++count);
-    return name;
+    name->before = last;
+    last = name;
+    snprintf(name->text, sizeof name->text, "krs-%s-%ld-%ld-%d", what, (long)time(NULL),
+             (long)getpid(), ++count);
+    return name->text;
 }
 
 static inline krs_bytes bytes(const char *text) {

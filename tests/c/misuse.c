@@ -132,6 +132,9 @@ static void configuration_reads_back_and_names_what_it_refuses(void) {
             krs_conf_set(conf, "sesion.timeout.ms", "5", &err));
     REFUSED(KRS_ERR_INVALID_ARG, "producer", krs_conf_set(conf, "linger.ms", "5", &err));
     REFUSED(KRS_ERR_INVALID_ARG, "group.id", krs_client_open(conf, &client, &err));
+    /* So there is no consumer without a group, whose close would be another. */
+    OK(krs_conf_set(conf, "group.id", "", &err));
+    REFUSED(KRS_ERR_INVALID_ARG, "group.id", krs_client_open(conf, &client, &err));
     OK(krs_conf_set(conf, "group.id", "g", &err));
     OK(krs_conf_set(conf, "session.timeout.ms", "400000", &err));
     REFUSED(KRS_ERR_INVALID_ARG, "session.timeout.ms", krs_client_open(conf, &client, &err));

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 /// One parameter of a prototype.
 pub struct Parameter {
-    ctype: String,
+    pub ctype: String,
 }
 
 pub struct Function {

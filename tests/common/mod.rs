@@ -53,6 +53,7 @@ pub fn compiler(variable: &str, default: &str, standard: &str) -> Command {
     let compiler = std::env::var(variable).unwrap_or_else(|_| default.to_owned());
     let mut command = Command::new(compiler);
     command
+        .args(words("KRS_TEST_CFLAGS"))
         .arg(format!("-std={standard}"))
         .args([
             "-O1",
@@ -67,6 +68,12 @@ pub fn compiler(variable: &str, default: &str, standard: &str) -> Command {
     command
 }
 
+/// What `tests/sanitize` adds: options of the compiler, or a program to run under.
+fn words(variable: &str) -> Vec<String> {
+    let words = std::env::var(variable).unwrap_or_default();
+    words.split_whitespace().map(str::to_owned).collect()
+}
+
 /// [`library_dir`], with the library under its SONAME too, by which it is found
 /// at run time.
 pub fn library_dir_with_soname() -> PathBuf {
@@ -79,8 +86,14 @@ pub fn library_dir_with_soname() -> PathBuf {
     dir
 }
 
-/// Links with the shared library.
+/// Links with the shared library; with the static one as cargo makes it where every
+/// allocation must be seen, for the shared one has its own allocator.
 fn link(command: &mut Command) {
+    if std::env::var_os("KRS_TEST_STATIC").is_some() {
+        command.arg(library_dir().join("libkafka_rs.a"));
+        command.args(["-ldl", "-lm"]);
+        return;
+    }
     let dir = library_dir_with_soname();
     command
         .arg("-L")
@@ -115,6 +128,7 @@ pub fn must_succeed_within(program: &Path, args: &[&str], limit: Duration) -> Ou
     let mut command = Command::new("timeout");
     command
         .args(["--kill-after=5", &limit.as_secs().to_string()])
+        .args(words("KRS_TEST_RUNNER"))
         .arg(program)
         .args(args);
     must_succeed(&mut command)
