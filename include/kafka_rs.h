@@ -1477,7 +1477,7 @@ krs_code krs_admin_delete_topics(krs_client client,
 // Errors: `KRS_ERR_ARGUMENT` for other than 1 to 100 brokers; `KRS_ERR_SYSTEM`.
 krs_code krs_mock_open(uint32_t brokers, krs_mock *mock, krs_error *err);
 
-// Makes a topic.
+// Makes a topic of 1 to 10,000 partitions, with a replication of 1 to 100.
 //
 // Ownership: the name is copied.
 // Threads: any.

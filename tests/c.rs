@@ -150,6 +150,10 @@ promises! {
         a_thousand_cycles_leave_nothing_behind,
         a_program_may_end_while_a_client_is_given_back,
     }
+    limits {
+        a_thread_that_cannot_be_made_is_an_error,
+        memory_that_cannot_be_had_for_a_message_is_an_error,
+    }
     fork {
         a_child_is_told_and_can_begin_anew,
     }
@@ -160,6 +164,7 @@ promises! {
         a_long_error_is_cut_at_a_whole_character,
         configuration_reads_back_and_names_what_it_refuses,
         a_secret_is_not_read_back_and_stands_in_no_error,
+        a_mock_topic_without_bound_is_refused,
     }
 }
 
