@@ -984,14 +984,14 @@ krs_code krs_producer_len(krs_client client, size_t *pending, krs_error *err);
 //
 // `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 // the producer. `KRS_ERR_STATE`: not a transactional producer, or done already.
 krs_code krs_txn_init(krs_client client, int32_t timeout_ms, krs_error *err);
 
 // Begins a transaction, to which all messages sent from now on belong.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: `KRS_ERR_STATE`: one is open already, or `krs_txn_init()` is missing;
 // with `KRS_ERROR_FATAL` close the producer.
 krs_code krs_txn_begin(krs_client client, krs_error *err);
@@ -1004,7 +1004,7 @@ krs_code krs_txn_begin(krs_client client, krs_error *err);
 // `krs_consumer_group_metadata()`, of this or another process.
 //
 // Ownership: all is copied.
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_TXN_ABORT`
 // abort the transaction, with `KRS_ERROR_FATAL` close the producer.
 krs_code krs_txn_offsets(krs_client client,
@@ -1018,7 +1018,7 @@ krs_code krs_txn_offsets(krs_client client,
 //
 // `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE`, `KRS_ERR_TIMED_OUT` for example, call it
 // again; with `KRS_ERROR_TXN_ABORT` abort the transaction; with
 // `KRS_ERROR_FATAL` close the producer.
@@ -1028,7 +1028,7 @@ krs_code krs_txn_commit(krs_client client, int32_t timeout_ms, krs_error *err);
 // (`KRS_ERR_PURGE_QUEUE`), and consumers with `isolation.level`
 // `read_committed` see none of them.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 // the producer.
 krs_code krs_txn_abort(krs_client client, int32_t timeout_ms, krs_error *err);

@@ -135,6 +135,7 @@ promises! {
         idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it,
     }
     txn {
+        transaction_calls_of_many_threads_are_errors_at_worst,
         ;
         a_drained_transactional_topic_shows_no_lag,
         an_aborted_transaction_is_never_seen,

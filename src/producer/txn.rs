@@ -1,23 +1,39 @@
 //! Transactions. librdkafka waits inside for messages whose reports someone must
 //! take, so these calls deliver reports while they wait.
 
+use std::borrow::Cow;
 use std::time::Duration;
+
+use parking_lot::MutexGuard;
 
 use super::Producer;
 use crate::chan::Source;
-use crate::error::{Error, Result, code};
+use crate::error::{Error, Result, code, flag};
 use crate::partition::TopicPartition;
 use crate::rd::{Client, List};
 
 /// How often to look for reports.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+const BUSY: Error = Error {
+    code: code::PREV_IN_PROGRESS,
+    flags: flag::RETRIABLE,
+    message: Cow::Borrowed("another call of this producer's transactions is under way"),
+};
+
 impl Producer {
+    /// librdkafka ends the program when two threads change the state at once.
+    fn alone(&self) -> Result<MutexGuard<'_, ()>> {
+        self.txn.try_lock().ok_or(BUSY)
+    }
+
     pub fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
+        let _alone = self.alone()?;
         self.share()?.client.init_transactions(timeout_ms)
     }
 
     pub fn begin_transaction(&self) -> Result<()> {
+        let _alone = self.alone()?;
         self.native()?.client.begin_transaction()
     }
 
@@ -27,6 +43,7 @@ impl Producer {
         group: &[u8],
         timeout_ms: i32,
     ) -> Result<()> {
+        let _alone = self.alone()?;
         let offsets = List::of(offsets)?;
         let native = self.share()?;
         native
@@ -43,6 +60,7 @@ impl Producer {
     }
 
     fn while_delivering(&self, body: impl FnOnce(&Client) -> Result<()> + Send) -> Result<()> {
+        let _alone = self.alone()?;
         let native = self.share()?;
         let client = &native.client;
         let caller = std::thread::current();
