@@ -512,7 +512,7 @@ static void sum_up(void) {
     }
     for (int i = 0; i < FUNCTIONS; i++) {
         without += succeeded[i] == 0;
-        if (called[i] == 0) {
+        if (called[i] == 0 && functions[i].rare < 1000) {
             fail(functions[i].name, "was never called: give it more time");
         }
         if (getenv("KRS_FUZZ_VERBOSE")) {
