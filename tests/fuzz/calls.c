@@ -120,6 +120,8 @@ static size_t *any_size(state_t *s) {
     return maybe(s, &s->size);
 }
 
+/* No strategies of assignment: librdkafka's mock cluster ends the process when the members of a
+ * group differ in theirs. */
 static const char *any_text(state_t *s) {
     static const char *const texts[] = {
         "",
@@ -140,8 +142,6 @@ static const char *any_text(state_t *s) {
         "go.delivery.report.fields",
         "key,value,headers",
         "go.application.rebalance.enable",
-        "partition.assignment.strategy",
-        "cooperative-sticky",
         "statistics.interval.ms",
         "sasl.password",
         "queue.buffering.max.messages",
