@@ -136,6 +136,7 @@ promises! {
     }
     txn {
         transaction_calls_of_many_threads_are_errors_at_worst,
+        a_commit_without_time_is_called_again,
         ;
         a_drained_transactional_topic_shows_no_lag,
         an_aborted_transaction_is_never_seen,

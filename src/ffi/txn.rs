@@ -67,7 +67,8 @@ pub unsafe extern "C" fn krs_txn_offsets(
 /// Commits the transaction, once all of its messages have a result. Nobody needs
 /// to receive reports meanwhile.
 ///
-/// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
+/// `timeout_ms` -1: as long as `transaction.timeout.ms` allows. A coordinator that does not
+/// answer may take the call a second beyond `timeout_ms`.
 ///
 /// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE`, `KRS_ERR_TIMED_OUT` for example, call it

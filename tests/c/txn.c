@@ -171,6 +171,25 @@ static void transaction_calls_of_many_threads_are_errors_at_worst(void) {
     }
 }
 
+static void a_commit_without_time_is_called_again(void) {
+    krs_client producer = transactional(fresh_name("id"));
+    krs_topic topic = topic_of(producer, fresh_name("hasty"));
+    int again = 0;
+    for (int i = 0; i < 2000; i++) {
+        krs_code code;
+        OK(krs_txn_begin(producer, &err));
+        if (i % 50 == 0) {
+            send_number(producer, topic, 0, i);
+        }
+        while ((code = krs_txn_commit(producer, i % 2, &err)) != KRS_OK) {
+            CHECK(err.flags & KRS_ERROR_RETRIABLE, "%s", err.message);
+            again++;
+        }
+    }
+    printf("2000 commits, called again %d times\n", again);
+    close_client(producer);
+}
+
 /* ---- programs that are killed ---------------------------------------------------------------- */
 
 static pid_t start_role(const char *role, const char *a, const char *b, const char *c,
@@ -353,6 +372,7 @@ static const test_t tests[] = {
     TEST(a_drained_transactional_topic_shows_no_lag),
     TEST(an_aborted_transaction_is_never_seen),
     TEST(errors_tell_what_to_do),
+    TEST(a_commit_without_time_is_called_again),
     TEST(transaction_calls_of_many_threads_are_errors_at_worst),
     TEST(read_transform_write_is_exact_across_kills),
     TEST(a_kill_skips_nothing_undelivered),
