@@ -1004,14 +1004,14 @@ krs_code krs_producer_len(krs_client client, size_t *pending, krs_error *err);
 //
 // `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 // the producer. `KRS_ERR_STATE`: not a transactional producer, or done already.
 krs_code krs_txn_init(krs_client client, int32_t timeout_ms, krs_error *err);
 
 // Begins a transaction, to which all messages sent from now on belong.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: `KRS_ERR_STATE`: one is open already, or `krs_txn_init()` is missing;
 // with `KRS_ERROR_FATAL` close the producer.
 krs_code krs_txn_begin(krs_client client, krs_error *err);
@@ -1024,7 +1024,7 @@ krs_code krs_txn_begin(krs_client client, krs_error *err);
 // `krs_consumer_group_metadata()`, of this or another process.
 //
 // Ownership: all is copied.
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_TXN_ABORT`
 // abort the transaction, with `KRS_ERROR_FATAL` close the producer.
 krs_code krs_txn_offsets(krs_client client,
@@ -1036,9 +1036,10 @@ krs_code krs_txn_offsets(krs_client client,
 // Commits the transaction, once all of its messages have a result. Nobody needs
 // to receive reports meanwhile.
 //
-// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
+// `timeout_ms` -1: as long as `transaction.timeout.ms` allows. A coordinator that does not
+// answer may take the call a second beyond `timeout_ms`.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE`, `KRS_ERR_TIMED_OUT` for example, call it
 // again; with `KRS_ERROR_TXN_ABORT` abort the transaction; with
 // `KRS_ERROR_FATAL` close the producer.
@@ -1048,7 +1049,7 @@ krs_code krs_txn_commit(krs_client client, int32_t timeout_ms, krs_error *err);
 // (`KRS_ERR_PURGE_QUEUE`), and consumers with `isolation.level`
 // `read_committed` see none of them.
 //
-// Threads: any; the calls of this section one at a time.
+// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 // the producer.
 krs_code krs_txn_abort(krs_client client, int32_t timeout_ms, krs_error *err);
@@ -1505,7 +1506,7 @@ krs_code krs_admin_delete_topics(krs_client client,
 // Errors: `KRS_ERR_ARGUMENT` for other than 1 to 100 brokers; `KRS_ERR_SYSTEM`.
 krs_code krs_mock_open(uint32_t brokers, krs_mock *mock, krs_error *err);
 
-// Makes a topic.
+// Makes a topic of 1 to 10,000 partitions, with a replication of 1 to 100.
 //
 // Ownership: the name is copied.
 // Threads: any.

@@ -30,10 +30,14 @@ impl Mock {
     }
 
     pub fn create_topic(&self, name: &str, partitions: i32, replication: i32) -> Result<()> {
-        if name.is_empty() || partitions < 1 || replication < 1 {
+        // More would take memory and time without bound, for a cluster that is a toy.
+        if name.is_empty()
+            || !(1..=10_000).contains(&partitions)
+            || !(1..=100).contains(&replication)
+        {
             return Err(Error::argument(format!(
                 "topic {name:?} with {partitions} partitions and replication {replication}: \
-                 expected a name, and 1 or more of each"
+                 expected a name, 1 to 10000 partitions, and replication 1 to 100"
             )));
         }
         self.native

@@ -164,6 +164,8 @@ promises! {
         no_stale_row_whatever_other_threads_do_where_the_broker_assigns,
     }
     txn {
+        transaction_calls_of_many_threads_are_errors_at_worst,
+        a_commit_without_time_is_called_again,
         ;
         a_drained_transactional_topic_shows_no_lag,
         an_aborted_transaction_is_never_seen,
@@ -191,6 +193,10 @@ promises! {
         close_keeps_its_deadline_when_a_producer_was_fenced,
         close_keeps_its_deadline_when_a_static_member_was_fenced,
     }
+    limits {
+        a_thread_that_cannot_be_made_is_an_error,
+        memory_that_cannot_be_had_for_a_message_is_an_error,
+    }
     fork {
         a_child_is_told_and_can_begin_anew,
     }
@@ -201,6 +207,7 @@ promises! {
         a_long_error_is_cut_at_a_whole_character,
         configuration_reads_back_and_names_what_it_refuses,
         a_secret_is_in_no_error_and_not_read_back,
+        a_mock_topic_without_bound_is_refused,
     }
 }
 

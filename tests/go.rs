@@ -77,3 +77,25 @@ fn it_builds_in_every_way_and_its_programs_run() {
     }
     common::must_succeed(&mut test);
 }
+
+/// Two Go clients in one program, each with a librdkafka inside.
+#[test]
+fn it_works_beside_the_original_in_one_program() {
+    let Some(mut build) = go(&["build", "-o"]) else {
+        return;
+    };
+    let neighbours = common::root().join("tests/neighbours");
+    let program = common::root().join("target/neighbours");
+    build.arg(&program).arg(".").current_dir(&neighbours);
+    let fetched = Command::new("go")
+        .args(["mod", "download"])
+        .current_dir(&neighbours)
+        .status();
+    if !fetched.is_ok_and(|status| status.success()) {
+        println!("passed over, for confluent-kafka-go can't be fetched");
+        return;
+    }
+    common::must_succeed(&mut build);
+    let output = common::must_succeed_within(&program, &[], std::time::Duration::from_secs(120));
+    println!("{}", String::from_utf8_lossy(&output.stdout).trim_end());
+}

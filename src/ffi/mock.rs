@@ -32,7 +32,7 @@ pub unsafe extern "C" fn krs_mock_open(
     })
 }
 
-/// Makes a topic.
+/// Makes a topic of 1 to 10,000 partitions, with a replication of 1 to 100.
 ///
 /// Ownership: the name is copied.
 /// Threads: any.

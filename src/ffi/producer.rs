@@ -306,6 +306,27 @@ fn queue_full() -> Error {
     error
 }
 
+/// Where there is no memory for a copy, librdkafka and Rust end the program. Before a large one, one
+/// can ask.
+#[inline]
+fn can_be_copied(parts: [usize; 3]) -> Result<()> {
+    const LARGE: usize = 1 << 20;
+    let size = parts
+        .iter()
+        .fold(0, |sum: usize, part| sum.saturating_add(*part));
+    if size < LARGE {
+        return Ok(());
+    }
+    let mut probe = Vec::<u8>::new();
+    // Twice, for columns grow so.
+    let answer = probe.try_reserve_exact(size.saturating_mul(2));
+    std::hint::black_box(&probe);
+    answer.map_err(|_| {
+        let text = format!("message: there is no memory for a copy of its {size} bytes");
+        Error::new(code::SYSTEM, text)
+    })
+}
+
 /// # Safety
 /// The message's bytes live as long as `'a`.
 #[inline]
@@ -315,6 +336,7 @@ pub(super) unsafe fn decode_message<'a>(
 ) -> Result<Message<'a>> {
     // SAFETY: by the caller's promise.
     let headers = unsafe { bytes("message.headers", message.headers) }?;
+    can_be_copied([message.key.len, message.value.len, message.headers.len])?;
     Ok(Message {
         topic,
         partition: partition(message.partition)?,

@@ -15,7 +15,7 @@ use std::sync::Arc;
 ///
 /// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
 ///
-/// Threads: any; the calls of this section one at a time.
+/// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 /// the producer. `KRS_ERR_STATE`: not a transactional producer, or done already.
 #[unsafe(no_mangle)]
@@ -29,7 +29,7 @@ pub unsafe extern "C" fn krs_txn_init(
 
 /// Begins a transaction, to which all messages sent from now on belong.
 ///
-/// Threads: any; the calls of this section one at a time.
+/// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: `KRS_ERR_STATE`: one is open already, or `krs_txn_init()` is missing;
 /// with `KRS_ERROR_FATAL` close the producer.
 #[unsafe(no_mangle)]
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn krs_txn_begin(client: krs_client, err: *mut krs_error) 
 /// `krs_consumer_group_metadata()`, of this or another process.
 ///
 /// Ownership: all is copied.
-/// Threads: any; the calls of this section one at a time.
+/// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_TXN_ABORT`
 /// abort the transaction, with `KRS_ERROR_FATAL` close the producer.
 #[unsafe(no_mangle)]
@@ -67,9 +67,10 @@ pub unsafe extern "C" fn krs_txn_offsets(
 /// Commits the transaction, once all of its messages have a result. Nobody needs
 /// to receive reports meanwhile.
 ///
-/// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
+/// `timeout_ms` -1: as long as `transaction.timeout.ms` allows. A coordinator that does not
+/// answer may take the call a second beyond `timeout_ms`.
 ///
-/// Threads: any; the calls of this section one at a time.
+/// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE`, `KRS_ERR_TIMED_OUT` for example, call it
 /// again; with `KRS_ERROR_TXN_ABORT` abort the transaction; with
 /// `KRS_ERROR_FATAL` close the producer.
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn krs_txn_commit(
 /// (`KRS_ERR_PURGE_QUEUE`), and consumers with `isolation.level`
 /// `read_committed` see none of them.
 ///
-/// Threads: any; the calls of this section one at a time.
+/// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 /// the producer.
 #[unsafe(no_mangle)]

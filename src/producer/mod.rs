@@ -50,6 +50,8 @@ pub struct Producer {
     room: Notify,
     /// Who waits for that.
     line: Line,
+    /// Held during a call of a transaction.
+    txn: Mutex<()>,
     this: Weak<Self>,
 }
 
@@ -124,6 +126,7 @@ impl Producer {
             redirected: AtomicU64::new(0),
             room: Notify::default(),
             line: Line::default(),
+            txn: Mutex::new(()),
             this: Weak::clone(this),
             options,
         });

@@ -1,23 +1,47 @@
 //! Transactions. librdkafka waits inside for messages whose reports someone must
 //! take, so these calls deliver reports while they wait.
 
-use std::time::Duration;
+use std::borrow::Cow;
+use std::time::{Duration, Instant};
+
+use parking_lot::MutexGuard;
 
 use super::Producer;
 use crate::chan::Source;
-use crate::error::{Error, Result, code};
+use crate::error::{Error, Result, code, flag};
 use crate::partition::TopicPartition;
 use crate::rd::{Client, List};
 
 /// How often to look for reports.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
+/// The least time that librdkafka gets for a commit.
+const COMMIT_TIME: Duration = Duration::from_secs(1);
+
+const UNSENT: Error = Error {
+    code: code::TIMED_OUT,
+    flags: flag::RETRIABLE,
+    message: Cow::Borrowed("messages of the transaction have no result yet"),
+};
+const BUSY: Error = Error {
+    code: code::PREV_IN_PROGRESS,
+    flags: flag::RETRIABLE,
+    message: Cow::Borrowed("another call of this producer's transactions is under way"),
+};
+
 impl Producer {
+    /// librdkafka ends the program when two threads change the state at once.
+    fn alone(&self) -> Result<MutexGuard<'_, ()>> {
+        self.txn.try_lock().ok_or(BUSY)
+    }
+
     pub fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
+        let _alone = self.alone()?;
         self.share()?.client.init_transactions(timeout_ms)
     }
 
     pub fn begin_transaction(&self) -> Result<()> {
+        let _alone = self.alone()?;
         self.native()?.client.begin_transaction()
     }
 
@@ -27,6 +51,7 @@ impl Producer {
         group: &[u8],
         timeout_ms: i32,
     ) -> Result<()> {
+        let _alone = self.alone()?;
         let offsets = List::of(offsets)?;
         let native = self.share()?;
         native
@@ -34,8 +59,19 @@ impl Producer {
             .send_offsets_to_transaction(&offsets, group, timeout_ms)
     }
 
+    /// If the time runs out between librdkafka's flush and its commit, it takes the commit for an
+    /// abort, and ends the program. Hence our own flush, and time enough for the rest.
     pub fn commit_transaction(&self, timeout_ms: i32) -> Result<()> {
-        self.while_delivering(|client| client.commit_transaction(timeout_ms))
+        let start = Instant::now();
+        let Ok(timeout) = u64::try_from(timeout_ms) else {
+            return self.while_delivering(|client| client.commit_transaction(timeout_ms));
+        };
+        if self.flush(timeout_ms)? > 0 {
+            return Err(UNSENT);
+        }
+        let left = Duration::from_millis(timeout).saturating_sub(start.elapsed());
+        let left = left.max(COMMIT_TIME).as_millis() as i32;
+        self.while_delivering(|client| client.commit_transaction(left))
     }
 
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
@@ -43,6 +79,7 @@ impl Producer {
     }
 
     fn while_delivering(&self, body: impl FnOnce(&Client) -> Result<()> + Send) -> Result<()> {
+        let _alone = self.alone()?;
         let native = self.share()?;
         let client = &native.client;
         let caller = std::thread::current();

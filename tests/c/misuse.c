@@ -172,9 +172,18 @@ static void a_secret_is_in_no_error_and_not_read_back(void) {
     krs_conf_free(conf);
 }
 
+static void a_mock_topic_without_bound_is_refused(void) {
+    krs_mock toy = {0};
+    OK(krs_mock_open(1, &toy, &err));
+    REFUSED(KRS_ERR_ARGUMENT, "2147483647", krs_mock_topic(toy, "t", INT32_MAX, 1, &err));
+    REFUSED(KRS_ERR_ARGUMENT, "2147483647", krs_mock_topic(toy, "t", 1, INT32_MAX, &err));
+    OK(krs_mock_topic(toy, "t", 100, 1, &err));
+    OK(krs_mock_close(toy, &err));
+}
+
 TESTS(TEST(null_is_an_error_that_names_the_argument),
       TEST(a_stale_or_wrong_handle_is_told_from_a_live_one),
       TEST(a_topic_of_one_producer_is_no_topic_of_another),
       TEST(a_long_error_is_cut_at_a_whole_character),
       TEST(configuration_reads_back_and_names_what_it_refuses),
-      TEST(a_secret_is_in_no_error_and_not_read_back))
+      TEST(a_secret_is_in_no_error_and_not_read_back), TEST(a_mock_topic_without_bound_is_refused))

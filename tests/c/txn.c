@@ -2,6 +2,8 @@
 #include "child.h"
 #include "flow.h"
 
+#include <pthread.h>
+
 static krs_client transactional(const char *id) {
     krs_client producer = open_client(KRS_PRODUCER, "transactional.id", id,
                                       "transaction.timeout.ms", "10000", (char *)NULL);
@@ -121,6 +123,71 @@ static void errors_tell_what_to_do(void) {
     close_client(plain);
     close_client(second);
     close_client(first);
+}
+
+/* ---- many threads ---------------------------------------------------------------------------- */
+
+enum { CALLERS = 4, EACH_CALLS = 300 };
+
+static krs_client shared;
+
+/* All calls of transactions, in any order: answered with an error where it is the wrong one. */
+static void *call_at_random(void *arg) {
+    unsigned seed = *(unsigned *)arg;
+    for (int i = 0; i < EACH_CALLS; i++) {
+        krs_code code = KRS_OK;
+        switch (rand_r(&seed) % 4) {
+        case 0:
+            code = krs_txn_begin(shared, &err);
+            break;
+        case 1:
+            code = krs_txn_commit(shared, (int32_t)(rand_r(&seed) % 3), &err);
+            break;
+        case 2:
+            code = krs_txn_abort(shared, (int32_t)(rand_r(&seed) % 3), &err);
+            break;
+        default:
+            code = krs_txn_init(shared, (int32_t)(rand_r(&seed) % 3), &err);
+            break;
+        }
+        CHECK(code == KRS_OK || err.message_len > 0, "no text for %d", code);
+    }
+    return NULL;
+}
+
+static void transaction_calls_of_many_threads_are_errors_at_worst(void) {
+    pthread_t threads[CALLERS];
+    unsigned seeds[CALLERS] = {1, 2, 3, 4};
+    for (int round = 0; round < 5; round++) {
+        shared = transactional(fresh_name("id"));
+        for (int i = 0; i < CALLERS; i++) {
+            CHECK(pthread_create(&threads[i], NULL, call_at_random, &seeds[i]) == 0, "thread");
+            seeds[i] += 10;
+        }
+        for (int i = 0; i < CALLERS; i++) {
+            pthread_join(threads[i], NULL);
+        }
+        OK(krs_client_close(shared, 1000, NULL, &err));
+    }
+}
+
+static void a_commit_without_time_is_called_again(void) {
+    krs_client producer = transactional(fresh_name("id"));
+    krs_topic topic = topic_of(producer, fresh_name("hasty"));
+    int again = 0;
+    for (int i = 0; i < 2000; i++) {
+        krs_code code;
+        OK(krs_txn_begin(producer, &err));
+        if (i % 50 == 0) {
+            send_number(producer, topic, 0, i);
+        }
+        while ((code = krs_txn_commit(producer, i % 2, &err)) != KRS_OK) {
+            CHECK(err.flags & KRS_ERROR_RETRIABLE, "%s", err.message);
+            again++;
+        }
+    }
+    printf("2000 commits, called again %d times\n", again);
+    close_client(producer);
 }
 
 /* ---- programs that are killed ---------------------------------------------------------------- */
@@ -305,6 +372,8 @@ static const test_t tests[] = {
     TEST(a_drained_transactional_topic_shows_no_lag),
     TEST(an_aborted_transaction_is_never_seen),
     TEST(errors_tell_what_to_do),
+    TEST(a_commit_without_time_is_called_again),
+    TEST(transaction_calls_of_many_threads_are_errors_at_worst),
     TEST(read_transform_write_is_exact_across_kills),
     TEST(a_kill_skips_nothing_undelivered),
 };

@@ -7,9 +7,11 @@
  * calls.inc, which generate.py makes of the header, has the calls. */
 #define _POSIX_C_SOURCE 200809L
 
+#include <execinfo.h>
 #include <inttypes.h>
 #include <kafka_rs.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,6 +120,8 @@ static size_t *any_size(state_t *s) {
     return maybe(s, &s->size);
 }
 
+/* No strategies of assignment: librdkafka's mock cluster ends the process when the members of a
+ * group differ in theirs. */
 static const char *any_text(state_t *s) {
     static const char *const texts[] = {
         "",
@@ -138,8 +142,6 @@ static const char *any_text(state_t *s) {
         "go.delivery.report.fields",
         "key,value,headers",
         "go.application.rebalance.enable",
-        "partition.assignment.strategy",
-        "cooperative-sticky",
         "statistics.interval.ms",
         "sasl.password",
         "queue.buffering.max.messages",
@@ -428,6 +430,28 @@ enum { FUNCTIONS = sizeof functions / sizeof *functions };
 
 static uint64_t called[FUNCTIONS], succeeded[FUNCTIONS];
 
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+static state_t states[THREADS];
+
+static void say(const char *text) {
+    ssize_t written = write(STDERR_FILENO, text, strlen(text));
+    (void)written;
+}
+
+/* Where it happened, and what every thread was about. */
+static void on_fault(int signal_number) {
+    void *frames[64];
+    signal(signal_number, SIG_DFL);
+    for (int i = 0; i < THREADS; i++) {
+        int function = GET(states[i].function);
+        say(function >= 0 ? functions[function].name : "(none)");
+        say("\n");
+    }
+    backtrace_symbols_fd(frames, backtrace(frames, 64), STDERR_FILENO);
+    raise(signal_number);
+}
+
 /* ---- running --------------------------------------------------------------------------------- */
 
 static void call_one(state_t *s) {
@@ -463,7 +487,7 @@ static void *call_on(void *arg) {
     return NULL;
 }
 
-static void look_for_hangs(state_t *states) {
+static void look_for_hangs(void) {
     for (int i = 0; i < THREADS; i++) {
         int function = GET(states[i].function);
         if (function >= 0 && seconds() - states[i].since > HANGS_S) {
@@ -480,7 +504,7 @@ static void close_all(void) {
     }
 }
 
-static void sum_up(const state_t *states) {
+static void sum_up(void) {
     uint64_t calls = 0;
     int without = 0;
     for (int i = 0; i < THREADS; i++) {
@@ -488,7 +512,7 @@ static void sum_up(const state_t *states) {
     }
     for (int i = 0; i < FUNCTIONS; i++) {
         without += succeeded[i] == 0;
-        if (called[i] == 0) {
+        if (called[i] == 0 && functions[i].rare < 1000) {
             fail(functions[i].name, "was never called: give it more time");
         }
         if (getenv("KRS_FUZZ_VERBOSE")) {
@@ -501,7 +525,6 @@ static void sum_up(const state_t *states) {
 }
 
 int main(int argc, char **argv) {
-    static state_t states[THREADS];
     pthread_t threads[THREADS];
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : (uint64_t)time(NULL);
     double end = seconds() + (argc > 1 ? atof(argv[1]) : 60);
@@ -511,6 +534,9 @@ int main(int argc, char **argv) {
         return 2;
     }
     live[MOCK][0] = toy.id;
+    signal(SIGABRT, on_fault);
+    signal(SIGSEGV, on_fault);
+    signal(SIGBUS, on_fault);
     printf("seed %" PRIu64 "\n", seed);
     fflush(stdout);
     for (int i = 0; i < THREADS; i++) {
@@ -522,7 +548,7 @@ int main(int argc, char **argv) {
     }
     while (seconds() < end) {
         sleep(1);
-        look_for_hangs(states);
+        look_for_hangs();
     }
     SET(stopping, 1);
     for (int i = 0; i < THREADS; i++) {
@@ -530,6 +556,6 @@ int main(int argc, char **argv) {
     }
     close_all();
     (void)krs_mock_close(mock, NULL);
-    sum_up(states);
+    sum_up();
     return 0;
 }

@@ -5,6 +5,7 @@ soak.py MINUTES [ROW]...        only rows whose name begins so
 
 from __future__ import annotations
 
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ def attempt(name: str, run: Callable[[], Iterator[Row]]) -> Iterator[Row]:
         for row in run():
             row.seconds = time.monotonic() - start
             yield row
-    except Broken as broken:
+    except (Broken, subprocess.CalledProcessError) as broken:
         yield Row(name, "", seconds=time.monotonic() - start, broken=[str(broken)])
 
 

@@ -139,7 +139,7 @@ unsafe extern "C" {
     pub fn krs_chan_free(chan: u64, err: Opaque) -> i32;
 }
 
-/// As large as the library's view, of which only the first fields are looked at.
+/// At least as large as the library's view, of which only the first fields are looked at.
 #[repr(C)]
 pub struct View {
     pub struct_size: u32,
@@ -149,9 +149,8 @@ pub struct View {
 
 impl View {
     pub fn new() -> Self {
-        // The size of the two first fields: the library writes no more than that.
         Self {
-            struct_size: 8,
+            struct_size: size_of::<Self>() as u32,
             count: 0,
             rest: [0; 60],
         }
