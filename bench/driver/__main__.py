@@ -16,6 +16,7 @@ import time
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from subprocess import SubprocessError
 
 import plan
 from build import BENCH, OUT, ROOT, build, run
@@ -25,6 +26,7 @@ from report import Report
 from rounds import Rounds
 
 MINUTES = {"full": 14.0, "quick": 2.8, "smoke": 10.0}
+OURS = ("raw", "krs", "go-ours", "py-ours")
 SAVED = OUT / "report.pickle"
 
 
@@ -76,11 +78,13 @@ def measure_all(
         return going, cases
 
 
-def failed_ours(results: Results, programs: dict[str, Program]) -> list[str]:
-    """Programs that are there but did not work."""
+def failed(results: Results, programs: dict[str, Program]) -> list[str]:
+    """Runs of programs that are there but did not work."""
     found = []
     for case, runs in results.failures.items():
-        found += [f"{case}: {run}: {why}" for run, why in runs.items() if not programs[run.split("/")[0]].failure]
+        found += [
+            f"{run} failed: {case}: {why}" for run, why in runs.items() if not programs[run.split("/")[0]].failure
+        ]
     return found
 
 
@@ -89,10 +93,11 @@ def finish(what: str, report: Report) -> int:
     for program in report.programs.values():
         if program.failure:
             print(f"{program.name} {program.failure}", file=sys.stderr)
-    wrong = failed_ours(report.results, report.programs)
     if what == "smoke":
+        wrong = failed(report.results, report.programs)
         print("\n".join(wrong) or f"all ways of {sum(not p.failure for p in report.programs.values())} programs work")
-        return 1 if wrong else 0
+        # A peer's new release is not to stop our tests.
+        return int(any(line.split("/")[0] in OURS for line in wrong))
     print(report.terminal())
     if what == "full":
         SAVED.write_bytes(pickle.dumps(report))
@@ -123,7 +128,11 @@ def main() -> int:
             print(f"{needed} {programs[needed].failure}", file=sys.stderr)
             return 1
     deadline = began + 60 * (arguments.minutes or MINUTES[arguments.what])
-    going, cases = measure_all(arguments.what, rounds, programs, deadline)
+    try:
+        going, cases = measure_all(arguments.what, rounds, programs, deadline)
+    except SubprocessError as error:
+        print(f"no cluster to measure on: {error}", file=sys.stderr)
+        return 1
     say("\n")
     most = max((going.results.rounds(case.title) for case in cases), default=0)
     table = facts(most, load, (time.monotonic() - began) / 60)
