@@ -83,9 +83,9 @@ pub unsafe extern "C" fn krs_txn_commit(
     guard(err, || producer(client)?.commit_transaction(timeout_ms))
 }
 
-/// Takes the transaction back: its messages that were not sent yet are purged
-/// (`KRS_ERR_PURGE_QUEUE`), and consumers with `isolation.level`
-/// `read_committed` see none of them.
+/// Takes the transaction back: consumers with `isolation.level` `read_committed`
+/// see none of its messages. Those that cannot be sent within a second are purged
+/// (`KRS_ERR_PURGE_QUEUE`).
 ///
 /// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close

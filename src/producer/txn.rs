@@ -18,6 +18,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// The least time that librdkafka gets for a commit.
 const COMMIT_TIME: Duration = Duration::from_secs(1);
 
+/// How long an abort waits for what may still be sent.
+const SEND_TIME: Duration = Duration::from_secs(1);
+
 const UNSENT: Error = Error {
     code: code::TIMED_OUT,
     flags: flag::RETRIABLE,
@@ -74,7 +77,13 @@ impl Producer {
         self.while_delivering(|client| client.commit_transaction(left))
     }
 
+    /// librdkafka 2.12.1 may end a transaction while it still asks the coordinator to take a partition
+    /// in (again and again, right after another transaction): then the coordinator knows of no
+    /// transaction, and the producer has failed for good. What has been sent is in it; hence the
+    /// flush.
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
+        let timeout = u64::try_from(timeout_ms).map_or(SEND_TIME, Duration::from_millis);
+        self.flush(timeout.min(SEND_TIME).as_millis() as i32)?;
         self.while_delivering(|client| client.abort_transaction(timeout_ms))
     }
 

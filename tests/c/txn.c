@@ -73,12 +73,10 @@ static void an_aborted_transaction_is_never_seen(void) {
     krs_client producer = transactional(fresh_name("id")), consumer;
     krs_topic topic = topic_of(producer, name);
     krs_batch *batch = NULL;
-    krs_batch_view view = KRS_BATCH_VIEW_INIT;
-    int purged = 0;
     for (int i = 0; i < 100; i++) {
         OK(krs_txn_begin(producer, &err));
         send_number(producer, topic, 0, i % 2 ? -1 : i / 2);
-        if (i % 4 == 1) { /* Some have been sent when they are taken back, others not. */
+        if (i % 4 == 1) { /* Some have been sent when they are taken back, others not yet. */
             OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
         }
         if (i % 2) {
@@ -88,16 +86,9 @@ static void an_aborted_transaction_is_never_seen(void) {
         }
         CHECK(pending(producer) == 0, "%zu without a result", pending(producer));
     }
-    while (krs_chan_recv(events_of(producer), &batch, KRS_ALL, KRS_ALL, 0, &view, &err) == KRS_OK) {
-        for (uint32_t row = 0; row < view.count; row++) {
-            purged += view.kind[row] == KRS_EVENT_REPORT && view.code[row] != KRS_OK;
-        }
-    }
-    krs_batch_free(batch);
-    batch = NULL;
     consumer = reader(fresh_name("group"), name, "read_committed");
     expect_messages(consumer, &batch, 0, 50);
-    printf("50 committed, 50 taken back, of which %d were not sent\n", purged);
+    printf("50 transactions committed, 50 taken back\n");
     krs_batch_free(batch);
     close_client(consumer);
     close_client(producer);
