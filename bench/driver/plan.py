@@ -18,8 +18,8 @@ EQUAL = (
 )
 AT_ONCE = (*(setting for setting in EQUAL if "linger" not in setting), "produce:linger.ms=0")
 
-CONSUME = 400_000  # Messages of 100 bytes that each run reads; fewer of larger ones, and of slow ways.
-PRODUCE = 200_000
+CONSUME = 800_000  # Messages of 100 bytes that each run reads; fewer of larger ones, and of slow ways.
+PRODUCE = 400_000
 SLOW = {
     "py/aio_poll": 100,
     "py/aio_produce": 5,
