@@ -140,7 +140,7 @@ fn model_what_is_not_delivered_comes_again() {
 
 fn send_case(queue: &Arc<Queue>, number: u64) -> Case<'static> {
     Case {
-        chan: Some(Arc::new(Chan::Queue(Arc::clone(queue)))),
+        chan: Arc::new(Chan::Queue(Arc::clone(queue))),
         op: Op::Send(message(number)),
     }
 }
@@ -153,7 +153,7 @@ fn exchange(number: u64, to: &Arc<Queue>, from: &Arc<Queue>) -> JoinHandle<(bool
         let mut cases = [
             send_case(&to, number),
             Case {
-                chan: Some(Arc::new(Chan::Queue(from))),
+                chan: Arc::new(Chan::Queue(from)),
                 op: Op::Recv {
                     max: ALL,
                     out: &mut batch,
