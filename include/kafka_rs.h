@@ -749,7 +749,7 @@ krs_code krs_client_fatal(krs_client client, krs_error *err);
 // does the same. Events and calls then tell of it as `krs_client_fatal()` does.
 //
 // Threads: any.
-// Errors: `KRS_ERR_ARGUMENT`; `KRS_ERR_PREV_IN_PROGRESS` if it has failed already.
+// Errors: `KRS_ERR_ARGUMENT`; -177 (`_PREV_IN_PROGRESS`) if it has failed already.
 krs_code krs_client_raise_fatal(krs_client client,
                                 krs_code code,
                                 const char *reason,

@@ -156,7 +156,7 @@ pub unsafe extern "C" fn krs_client_fatal(client: krs_client, err: *mut krs_erro
 /// does the same. Events and calls then tell of it as `krs_client_fatal()` does.
 ///
 /// Threads: any.
-/// Errors: `KRS_ERR_ARGUMENT`; `KRS_ERR_PREV_IN_PROGRESS` if it has failed already.
+/// Errors: `KRS_ERR_ARGUMENT`; -177 (`_PREV_IN_PROGRESS`) if it has failed already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_client_raise_fatal(
     client: krs_client,
