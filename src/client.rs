@@ -18,8 +18,6 @@ use crate::shared::Share;
 
 /// As many lines as confluent-kafka-go keeps.
 const LOG_CAPACITY: usize = 10_000;
-/// Giving a native client back takes this long at most, where brokers answer.
-const LONGEST_END: Duration = Duration::from_millis(100);
 /// A close without a deadline still ends.
 const LONGEST_CLOSE: Duration = Duration::from_secs(60);
 
@@ -283,9 +281,4 @@ impl LastStats {
         // Before the first there is nothing to parse.
         serde_json::from_str(&self.0.lock()).unwrap_or_default()
     }
-}
-
-/// The part of a close's time that is left for giving the native client back.
-pub fn for_the_end(end: Instant) -> Duration {
-    (end.saturating_duration_since(Instant::now()) / 6).min(LONGEST_END)
 }

@@ -31,6 +31,8 @@ const FLUSH_SLICE: Duration = Duration::from_millis(10);
 const REPORTS_AT_ONCE: usize = 128;
 /// Part of a close's time that is kept for what is purged.
 const CLOSE_RESERVE: Duration = Duration::from_millis(200);
+/// Giving the native client back takes this long at most, where brokers answer.
+const LONGEST_END: Duration = Duration::from_millis(100);
 
 pub struct Producer {
     native: Shared<Native>,
@@ -484,8 +486,8 @@ impl Producer {
             return Err(CLOSED);
         }
         let over = client::deadline(timeout_ms);
-        let end = over - client::for_the_end(over);
         let now = Instant::now();
+        let end = over - (over.saturating_duration_since(now) / 6).min(LONGEST_END);
         let reserve = CLOSE_RESERVE.min(end.saturating_duration_since(now) / 4);
         let in_time = self.flush_until(Some(end - reserve))?;
         let mut result = CloseResult::default();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_admin_op_t as Operation;
 
-use super::{Client, Event, Queue, c_string, check, error_of, lossy, raw};
+use super::{Client, Event, Queue, c_string, check, lossy, raw};
 use crate::error::{Code, Error, Result, code};
 
 /// How often a wait looks whether its client is closing.
@@ -81,7 +81,7 @@ impl Client {
     ) -> Result<Vec<TopicResult>> {
         let mut new = Owned(Vec::new(), sys::rd_kafka_NewTopic_destroy);
         for topic in topics {
-            new.0.push(new_topic(topic)?);
+            add_topic(&mut new, topic)?;
         }
         let operation = Operation::RD_KAFKA_ADMIN_OP_CREATETOPICS;
         self.request(operation, sys::rd_kafka_CreateTopics, new, request)
@@ -94,7 +94,7 @@ impl Client {
     ) -> Result<Vec<TopicResult>> {
         let mut new = Owned(Vec::new(), sys::rd_kafka_NewPartitions_destroy);
         for topic in topics {
-            new.0.push(new_partitions(topic)?);
+            add_partitions(&mut new, topic)?;
         }
         let operation = Operation::RD_KAFKA_ADMIN_OP_CREATEPARTITIONS;
         self.request(operation, sys::rd_kafka_CreatePartitions, new, request)
@@ -189,7 +189,7 @@ fn wait(answer: &Queue, request: Request<'_>) -> Result<Event> {
     Err(Error::timed_out())
 }
 
-fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {
+fn add_topic(to: &mut Owned<sys::rd_kafka_NewTopic_t>, topic: &NewTopic<'_>) -> Result<()> {
     let name = c_string("topic", topic.name)?;
     let config = topic
         .config
@@ -202,8 +202,8 @@ fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {
         false => -1,
     };
     let mut text = [0; 512];
-    // SAFETY: the strings are copied; the buffer has the size given. Until it is
-    // returned the topic is ours.
+    // SAFETY: the strings are copied; the buffer has the size given. The topic is
+    // alive as long as its list.
     unsafe {
         let new = sys::rd_kafka_NewTopic_new(
             name.as_ptr(),
@@ -215,23 +215,19 @@ fn new_topic(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewTopic_t> {
         let new = NonNull::new(new)
             .ok_or_else(|| Error::new(code::INVALID_ARG, lossy(text.as_ptr()).into_owned()))?
             .as_ptr();
+        to.0.push(new);
         for (key, value) in config {
-            let set = sys::rd_kafka_NewTopic_set_config(new, key.as_ptr(), value.as_ptr()) as i32;
-            if set != code::OK {
-                sys::rd_kafka_NewTopic_destroy(new);
-                return Err(error_of(set));
-            }
+            check(sys::rd_kafka_NewTopic_set_config(new, key.as_ptr(), value.as_ptr()) as i32)?;
         }
         let set = sys::rd_kafka_NewTopic_set_replica_assignment;
-        if let Err(refused) = assign_replicas(&topic.replicas, set, new) {
-            sys::rd_kafka_NewTopic_destroy(new);
-            return Err(refused);
-        }
-        Ok(new)
+        assign_replicas(&topic.replicas, set, new)
     }
 }
 
-fn new_partitions(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewPartitions_t> {
+fn add_partitions(
+    to: &mut Owned<sys::rd_kafka_NewPartitions_t>,
+    topic: &NewTopic<'_>,
+) -> Result<()> {
     let name = c_string("topic", topic.name)?;
     let total = usize::try_from(topic.partitions).unwrap_or_default();
     let mut text = [0; 512];
@@ -245,12 +241,9 @@ fn new_partitions(topic: &NewTopic<'_>) -> Result<*mut sys::rd_kafka_NewPartitio
                 lossy(text.as_ptr()).into_owned(),
             ));
         }
+        to.0.push(new);
         let set = sys::rd_kafka_NewPartitions_set_replica_assignment;
-        if let Err(refused) = assign_replicas(&topic.replicas, set, new) {
-            sys::rd_kafka_NewPartitions_destroy(new);
-            return Err(refused);
-        }
-        Ok(new)
+        assign_replicas(&topic.replicas, set, new)
     }
 }
 

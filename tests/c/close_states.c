@@ -1,8 +1,6 @@
 /* Promises on close: whatever state a client is in, it returns by its deadline. */
 #include "closing.h"
 
-#include <sys/resource.h>
-
 /* ---- a client that can't go on --------------------------------------------------------------- */
 
 static krs_client transactional(const char *id) {
@@ -203,21 +201,6 @@ static void close_keeps_its_deadline_while_the_produce_channel_is_full(void) {
 
 /* ---- and afterwards -------------------------------------------------------------------------- */
 
-static double cpu_seconds(void) {
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    return (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-           (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-}
-
-static bool has_partitions(krs_client consumer) {
-    krs_batch *batch = NULL;
-    krs_batch_view view = KRS_BATCH_VIEW_INIT;
-    OK(krs_consumer_assignment(consumer, &batch, &view, &err));
-    krs_batch_free(batch);
-    return view.count > 0;
-}
-
 /* Opens members of a group, and works for all of them until each has something to read. */
 static void open_members(krs_client *members, int count, const char *group, const char *topic) {
     int ready = 0;
@@ -231,7 +214,7 @@ static void open_members(krs_client *members, int count, const char *group, cons
             krs_row row = KRS_ROW_INIT;
             (void)krs_client_poll(members[i], &batch, 10, &row, &err);
             krs_batch_free(batch);
-            ready += has_partitions(members[i]);
+            ready += assigned_count(members[i]) > 0;
         }
     }
 }

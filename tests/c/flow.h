@@ -31,6 +31,14 @@ static inline krs_client subscribed(const char *group, const char *topic, const 
     return consumer;
 }
 
+static inline size_t assigned_count(krs_client consumer) {
+    krs_batch *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    OK(krs_consumer_assignment(consumer, &answer, &view, &err));
+    krs_batch_free(answer);
+    return view.count;
+}
+
 /* Passes over errors that are for information, such as a topic that is not there yet. */
 static inline void poll_kind(krs_client consumer, krs_batch **batch, krs_row *row, uint8_t kind) {
     do {

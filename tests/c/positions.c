@@ -302,14 +302,6 @@ static void stored_offsets_are_the_applications_if_it_wants(void) {
     close_client(consumer);
 }
 
-static size_t assigned_count(krs_client consumer) {
-    krs_batch *answer = NULL;
-    krs_batch_view view = KRS_BATCH_VIEW_INIT;
-    OK(krs_consumer_assignment(consumer, &answer, &view, &err));
-    krs_batch_free(answer);
-    return view.count;
-}
-
 /* Outside a group partitions come and go one by one, and the others go on undisturbed. */
 static void partitions_are_added_and_removed_one_by_one(void) {
     enum { COUNT = 2000, ROUNDS = 40 };

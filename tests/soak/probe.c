@@ -6,8 +6,6 @@
  * none. PROBE_TOKEN is the answer to a wish for an OAUTHBEARER token; without it there is none. */
 #include "../c/flow.h"
 
-#include <sys/resource.h>
-
 static const char *topic;
 static double start, limit, first_error;
 static int setting_count;
@@ -30,13 +28,6 @@ static void tell(const char *what, krs_code code, const char *text, size_t len) 
     printf("{\"%s\":\"%s\",", what, krs_error_name(code));
     print_text("text", text, len);
     printf("}\n");
-}
-
-static double cpu_seconds(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-           (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 static krs_client open_told(uint32_t kind) {
