@@ -68,6 +68,12 @@ static inline double cpu_seconds(void) {
            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
 }
 
+/* How many times as long as usual a thing may take: more than once under `tests/sanitize`. */
+static inline int slowness(void) {
+    const char *times = getenv("KRS_SLOW");
+    return times != NULL ? atoi(times) : 1;
+}
+
 /* The pace of an application, not a wait for something. */
 static inline void work_for(long microseconds) {
     struct timespec time = {microseconds / 1000000, microseconds % 1000000 * 1000};
