@@ -148,8 +148,8 @@ typedef struct {
     krs_client consumer;
     const char *topic;
     int times, count;
-    volatile int64_t target;
-    volatile int begun, done;
+    int64_t target;
+    int begun, done;
 } seeker_t;
 
 static void *seek_about(void *arg) {
@@ -192,12 +192,14 @@ static void no_stale_row_after_a_seek_or_assignment_of_another_thread(void) {
         int begun = __atomic_load_n(&seeker.begun, __ATOMIC_SEQ_CST);
         int done = __atomic_load_n(&seeker.done, __ATOMIC_SEQ_CST);
         krs_code code = krs_client_poll(consumer, &batch, 100, &row, &err);
+        /* Before the second look, or it may be that of a seek which began after it. */
+        int64_t target = __atomic_load_n(&seeker.target, __ATOMIC_SEQ_CST);
         bool quiet = begun == done && begun == __atomic_load_n(&seeker.begun, __ATOMIC_SEQ_CST);
         if (code == KRS_OK && row.kind == KRS_EVENT_MESSAGE && quiet) {
             /* No seek went on meanwhile: the row is the target's, or the one after the last. */
             if (last != done) {
-                CHECK(row.offset == seeker.target || last == -1,
-                      "%" PRId64 " after a seek to %" PRId64, row.offset, seeker.target);
+                CHECK(row.offset == target || last == -1,
+                      "%" PRId64 " after a seek to %" PRId64, row.offset, target);
             } else {
                 CHECK(row.offset == next, "%" PRId64 " instead of %" PRId64, row.offset, next);
             }
