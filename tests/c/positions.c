@@ -198,8 +198,8 @@ static void no_stale_row_after_a_seek_or_assignment_of_another_thread(void) {
         if (code == KRS_OK && row.kind == KRS_EVENT_MESSAGE && quiet) {
             /* No seek went on meanwhile: the row is the target's, or the one after the last. */
             if (last != done) {
-                CHECK(row.offset == target || last == -1,
-                      "%" PRId64 " after a seek to %" PRId64, row.offset, target);
+                CHECK(row.offset == target || last == -1, "%" PRId64 " after a seek to %" PRId64,
+                      row.offset, target);
             } else {
                 CHECK(row.offset == next, "%" PRId64 " instead of %" PRId64, row.offset, next);
             }
