@@ -97,9 +97,10 @@ demo: build target/c/demo
 test:
 	@tests/run
 
-# Slow: C tests with AddressSanitizer, built anew in target/asan, and under valgrind.
+# Slow: C tests with AddressSanitizer and ThreadSanitizer, built anew in target/asan and target/tsan, and under valgrind.
 sanitize:
 	@tests/sanitize address
+	@tests/sanitize thread
 	@tests/sanitize valgrind
 
 test-python:
