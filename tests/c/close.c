@@ -253,7 +253,8 @@ static void a_thousand_cycles_leave_nothing_behind(void) {
         work_for(1000);
     }
     CHECK(entries("/proc/self/fd") == descriptors, "descriptors are left");
-    CHECK(after < memory + 4096 * slowness(), "memory is left");
+    /* A sanitizer keeps what was freed, and finds leaks by itself. */
+    CHECK(slowness() > 1 || after < memory + 4096, "memory is left");
     end_brokers();
 }
 
