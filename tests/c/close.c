@@ -278,7 +278,7 @@ static void a_program_may_end_while_a_client_is_given_back(void) {
         char *argv[] = {(char *)"close", (char *)"hurry", NULL};
         int status;
         pid_t child;
-        CHECK(posix_spawn(&child, "/proc/self/exe", NULL, NULL, argv, environ) == 0, "process");
+        CHECK(posix_spawn(&child, own_path(), NULL, NULL, argv, environ) == 0, "process");
         CHECK(waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0,
               "run %d ended with %x", i, status);
     }
