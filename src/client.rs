@@ -194,22 +194,25 @@ pub fn poll(chan: Arc<Chan>, batch: &mut Batch, timeout_ms: i32) -> Result<usize
     batch.delivery = Delivery::OneByOne(Arc::new(AtomicUsize::new(0)));
     chan::recv(chan, POLL_ROWS, batch, timeout_ms)?;
     batch.received = Some(Instant::now());
-    next_row(batch).ok_or_else(Error::would_block)
+    next_row(batch, || false).ok_or_else(Error::would_block)
 }
 
-/// The next row that may be handed out without a look at its client.
-pub fn next_row(batch: &Batch) -> Option<usize> {
+/// The next row that may be handed out without a visit to its client, for which it
+/// may be too old unless the client is `closed`.
+pub fn next_row(batch: &Batch, closed: impl FnOnce() -> bool) -> Option<usize> {
     let Delivery::OneByOne(count) = &batch.delivery else {
         return None;
     };
     if batch.is_forked() {
         return None;
     }
-    let fresh = batch.attention.load(Ordering::SeqCst) == 0
-        && batch.received.is_some_and(|at| at.elapsed() < POLL_AGE);
+    let fresh = || {
+        batch.attention.load(Ordering::SeqCst) == 0
+            && (batch.received.is_some_and(|at| at.elapsed() < POLL_AGE) || closed())
+    };
     let row = count.load(Ordering::SeqCst);
     // A fresh batch gives at least one row, so that a slow caller gets on.
-    if row < batch.len() && (fresh || row == 0) {
+    if row < batch.len() && (row == 0 || fresh()) {
         count.store(row + 1, Ordering::SeqCst);
         return Some(row);
     }

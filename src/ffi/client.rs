@@ -197,8 +197,9 @@ pub unsafe extern "C" fn krs_client_poll(
         // SAFETY: the caller passes places for the batch and the row, and a
         // batch that only this call uses.
         let mut batch = unsafe { lend(batch) }?;
-        if let Some(index) = client::next_row(&batch) {
-            // Also after the client closed: no report is lost.
+        // Also after the client closed, however long that took: no report is lost.
+        let closed = || CLIENTS.get(client.id).is_err();
+        if let Some(index) = client::next_row(&batch, closed) {
             // SAFETY: as above.
             return unsafe { write_row(&batch, index, row) };
         }
