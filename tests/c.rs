@@ -179,6 +179,7 @@ promises! {
         close_keeps_its_deadline_with_brokers_that_are_gone,
         closing_ends_the_calls_of_eight_threads,
         closing_ends_the_calls_that_wait_for_brokers,
+        closing_ends_the_calls_of_a_transaction,
         a_thousand_cycles_leave_nothing_behind,
         a_program_may_end_while_a_client_is_given_back,
     }
