@@ -313,9 +313,7 @@ impl Consumer {
         if native.client.seek(&list, SEEK_MS).is_err() {
             return;
         }
-        let waits =
-            |seek: &TopicPartition| matches!(seek.code, code::STATE | code::PREV_IN_PROGRESS);
-        let (waiting, done) = list.to_vec().into_iter().partition(waits);
+        let (waiting, done) = list.to_vec().into_iter().partition(is_too_early);
         state.seeks = waiting;
         for seek in done {
             if let Some((_, partition)) = state.partitions.ours(&seek.topic, seek.partition) {
@@ -369,6 +367,13 @@ impl State {
             ..entry.clone()
         });
     }
+}
+
+/// Whether the seek came while librdkafka stops the partition, or before it begins to fetch; or
+/// at the same time as the begin, or as a rebalance's pause, which outdate a seek on its way.
+fn is_too_early(seek: &TopicPartition) -> bool {
+    let early = [code::STATE, code::PREV_IN_PROGRESS, code::OUTDATED];
+    early.contains(&seek.code)
 }
 
 /// Says which partition it is that stays where it was.
@@ -450,6 +455,17 @@ fn check_seek(state: &State, entry: &TopicPartition) -> i32 {
 mod tests {
     use super::*;
     use crate::batch::Batch;
+
+    #[test]
+    fn a_seek_that_a_rebalance_outdates_is_tried_again_and_a_wrong_one_is_not() {
+        let answered = |code| TopicPartition {
+            code,
+            ..TopicPartition::new("t", 0)
+        };
+        assert!(is_too_early(&answered(code::OUTDATED)));
+        assert!(!is_too_early(&answered(code::OK)));
+        assert!(!is_too_early(&answered(code::UNKNOWN_PARTITION)));
+    }
 
     #[test]
     fn a_seek_that_is_refused_later_tells_its_partition() {

@@ -253,8 +253,8 @@ static void closing_ends_the_calls_of_a_transaction(void) {
     send_values(topic, 0, 0, 1);
     for (int i = 0; i < WAYS * ROUNDS; i++) {
         pair_t pair = open_pair(topic, true);
-        transactor_t it = {transactional(topic, i % WAYS), group, one(&list, topic, 0, 1),
-                           i % WAYS, 0, 0};
+        transactor_t it = {
+            transactional(topic, i % WAYS), group, one(&list, topic, 0, 1), i % WAYS, 0, 0};
         pthread_t thread;
         OK(krs_consumer_group_metadata(pair.consumer, metadata, sizeof metadata, &it.group.len,
                                        &err));
