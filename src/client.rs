@@ -250,6 +250,16 @@ pub fn log_sink(logs: &Option<Arc<Queue>>) -> LogSink {
     })
 }
 
+/// The row that tells of a throttle.
+pub fn throttle_row(throttle: &rd::Throttle) -> Row<'_> {
+    Row {
+        partition: throttle.broker_id,
+        offset: throttle.millis.into(),
+        key: Some(throttle.broker.as_bytes()),
+        ..Row::new(Kind::Throttle)
+    }
+}
+
 /// For calls of librdkafka that go on when their caller has gone.
 pub fn at_most_a_minute(timeout_ms: i32) -> i32 {
     if timeout_ms < 0 {

@@ -405,6 +405,9 @@ impl Producer {
                 reported |= event.kind() == EventKind::Reports;
                 self.take(event);
             }
+            for throttle in native.client.throttles() {
+                self.push_event(&client::throttle_row(&throttle));
+            }
             drop(guard);
             if reported {
                 self.room.wake();

@@ -61,6 +61,8 @@ class Producer(ClusterCalls, _native.ProducerCore):
         kind, flags, code = rows[0][:3]
         if kind == _kinds.STATS:
             return self._options.call("stats_cb", _kinds.text(rows[0]))
+        if kind == _kinds.THROTTLE:
+            return self._options.call("throttle_cb", throttle_event(rows[0]))
         if kind == _kinds.TOKEN_REFRESH:
             refresh_token(self._client, self._options, _kinds.text(rows[0]))
             self._has_token = True
