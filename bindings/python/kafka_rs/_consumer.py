@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, overload
 
 from . import _kinds, _native
-from ._cluster import ClusterCalls, refresh_token
+from ._cluster import ClusterCalls, refresh_token, throttle_event
 from ._conf import Options
 from ._error import KafkaError, KafkaException
 from ._native import Message

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import _kinds, _native
-from ._cluster import ClusterCalls, refresh_token
+from ._cluster import ClusterCalls, refresh_token, throttle_event
 from ._conf import Options
 from ._consumer import _TOKEN_WAIT, _no_token, _places
 from ._error import KafkaError, KafkaException
