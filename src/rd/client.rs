@@ -11,6 +11,7 @@ use rdkafka_sys::rd_kafka_type_t::{RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
 use rdkafka_sys::rd_kafka_vtype_t as VType;
 use smallvec::SmallVec;
 
+use super::clock::HeldClock;
 use super::{Conf, EventKind, Queue, c_string, callback, check, error_of, lossy, raw};
 use crate::error::{Code, Error, Result, code, flag};
 
@@ -229,6 +230,7 @@ impl Client {
         }
         let (value, value_len) = parts(message.value);
         let (key, key_len) = parts(message.key);
+        let _clock = HeldClock::new();
         // SAFETY: the topic is alive, for its client is; the bytes are copied.
         let failed = unsafe {
             sys::rd_kafka_produce(
@@ -261,6 +263,7 @@ impl Client {
             return Err(OTHER_CLIENT);
         }
         let mut messages: SmallVec<[_; RUN_LEN]> = messages.map(native_message).collect();
+        let _clock = HeldClock::new();
         // SAFETY: the topic is alive, for its client is; the bytes are copied.
         unsafe {
             sys::rd_kafka_produce_batch(
@@ -306,6 +309,7 @@ impl Client {
             field(VType::RD_KAFKA_VTYPE_HEADERS, |u| u.headers = headers),
         ];
         let count = fields.len() - usize::from(headers.is_null());
+        let _clock = HeldClock::new();
         // SAFETY: `count` fields, each with the union member of its type; on
         // success librdkafka owns the headers, on failure they are still ours.
         unsafe {

@@ -3,6 +3,7 @@
 
 pub mod admin;
 mod client;
+mod clock;
 pub mod cluster;
 mod conf;
 mod consumer;
