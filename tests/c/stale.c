@@ -432,12 +432,14 @@ static receiver_t new_receiver(member_t *member) {
     return receiver;
 }
 
+static bool left(member_t *member) { return __atomic_load_n(&member->leave, __ATOMIC_SEQ_CST); }
+
 static void *receive_rows(void *arg) {
     member_t *member = arg;
     receiver_t receiver = new_receiver(member);
     receiver.by_rows = true;
-    for (int i = 0; !__atomic_load_n(&member->leave, __ATOMIC_SEQ_CST) || receiver.row_waits; i++) {
-        take_row(&receiver);
+    for (int i = 0; !left(member) || receiver.row_waits || receiver.count > 0; i++) {
+        take_row(&receiver); /* Whoever leaves does so between two events. */
         if (i % 20 == 0) {
             work_for(1000);
         }
@@ -459,7 +461,7 @@ static void *receive_batches(void *arg) {
     member_t *member = arg;
     receiver_t receiver = new_receiver(member);
     uint32_t delivered = KRS_ALL;
-    while (!__atomic_load_n(&member->leave, __ATOMIC_SEQ_CST)) {
+    while (!left(member)) {
         delivered = pass_back(&receiver, receive_batch(&receiver, delivered, 20));
         work_for(2000);
     }
