@@ -24,8 +24,12 @@ BROKERS  ?=
 
 # make FEATURES=oidc,gssapi OPENSSL=system; see Cargo.toml. Give it a CARGO_TARGET_DIR of its own.
 FEATURES ?=
-OPENSSL  ?= vendored
-CHOSEN   := $(if $(filter system,$(OPENSSL)),--no-default-features) $(if $(FEATURES),--features $(FEATURES))
+OPENSSL  ?= $(shell packaging/openssl)
+CHOSEN   := $(if $(FEATURES),$(if $(filter system,$(OPENSSL)),--no-default-features) --features $(FEATURES))
+# openssl-sys heeds it, in all that is built from here.
+ifeq ($(OPENSSL),system)
+export OPENSSL_NO_VENDOR := 1
+endif
 
 # make install PREFIX=/usr LIBDIR=/usr/lib64 DESTDIR=/tmp/package
 PREFIX     ?= /usr/local
@@ -110,7 +114,7 @@ test-python:
 wheel:
 	@python3 -m venv target/wheel
 	@target/wheel/bin/pip install --quiet 'maturin>=1.7,<2'
-	@cd bindings/python && ../../target/wheel/bin/maturin build --quiet --release --out ../../dist
+	@cd bindings/python && env -u OPENSSL_NO_VENDOR ../../target/wheel/bin/maturin build --quiet --release --out ../../dist
 	@ls dist/*.whl
 
 # The long tests, on three brokers that are killed, stopped and cut off: make soak MINUTES=3

@@ -2,8 +2,16 @@
 
 use std::path::PathBuf;
 
-/// What `src/rd/memory.c` stands in for.
-const WRAPPED: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
+/// What `src/rd/memory.c` and `src/rd/clock.c` stand in for.
+const WRAPPED: [&str; 7] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "posix_memalign",
+    "free",
+    "clock_gettime",
+    "gettimeofday",
+];
 
 fn main() {
     let chosen = |feature: &str| std::env::var_os(format!("CARGO_FEATURE_{feature}")).is_some();
@@ -24,6 +32,7 @@ fn main() {
     let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
     compile("peek", &librdkafka);
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
+    compile("clock", &librdkafka);
 }
 
 fn from_dependency(variable: &str) -> PathBuf {

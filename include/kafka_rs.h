@@ -134,6 +134,10 @@
 // of the replicas and `value` those of the replicas in sync, as `int32_t`s.
 #define KRS_EVENT_TOPIC 13
 
+// Row kind: a broker delays requests, because a quota of the user or client is used up. `partition` is its id, `key` its
+// name, `offset` the delay in milliseconds, and 0 once it is over.
+#define KRS_EVENT_THROTTLE 14
+
 // Row flag: the next row belongs to the same event.
 #define KRS_ROW_MORE 1
 

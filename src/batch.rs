@@ -28,6 +28,7 @@ pub enum Kind {
     TokenRefresh = 11,
     Broker = 12,
     Topic = 13,
+    Throttle = 14,
 }
 
 /// Set on every row of one event but its last; `KRS_ROW_MORE` in the header.

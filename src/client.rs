@@ -146,14 +146,25 @@ impl Client {
     }
 }
 
-/// How soon who waits for a broker sees that the client is closing.
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// How soon who waits for a broker sees that the client is closing, or that there
+/// is something to do meanwhile.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// Makes a call of librdkafka that waits for a broker, and that nobody can end, on a
 /// thread of its own: the caller of a client that closes need not wait for it.
 pub fn elsewhere<N: Send + Sync + 'static, T: Send + 'static>(
     native: Share<N>,
     closing: &AtomicBool,
+    body: impl FnOnce(&N) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    elsewhere_while(native, closing, || {}, body)
+}
+
+/// The same; the caller does `meanwhile` again and again.
+pub fn elsewhere_while<N: Send + Sync + 'static, T: Send + 'static>(
+    native: Share<N>,
+    closing: &AtomicBool,
+    meanwhile: impl Fn(),
     body: impl FnOnce(&N) -> Result<T> + Send + 'static,
 ) -> Result<T> {
     let (sender, answer) = mpsc::channel();
@@ -167,6 +178,7 @@ pub fn elsewhere<N: Send + Sync + 'static, T: Send + 'static>(
     let spawned = thread.spawn(call);
     spawned.map_err(|cause| Error::system("no thread to be had", cause))?;
     loop {
+        meanwhile();
         match answer.recv_timeout(LOOK_EVERY) {
             Ok(result) => return result,
             Err(RecvTimeoutError::Timeout) if closing.load(Ordering::SeqCst) => {
@@ -239,6 +251,16 @@ pub fn log_sink(logs: &Option<Arc<Queue>>) -> LogSink {
             });
         }
     })
+}
+
+/// The row that tells of a throttle.
+pub fn throttle_row(throttle: &rd::Throttle) -> Row<'_> {
+    Row {
+        partition: throttle.broker_id,
+        offset: throttle.millis.into(),
+        key: Some(throttle.broker.as_bytes()),
+        ..Row::new(Kind::Throttle)
+    }
 }
 
 /// For calls of librdkafka that go on when their caller has gone.

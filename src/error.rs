@@ -27,6 +27,8 @@ pub mod code {
     pub const UNSUPPORTED_FEATURE: Code = -165;
 
     pub const NO_OFFSET: Code = -168;
+    /// Something else came first to the same partition.
+    pub const OUTDATED: Code = -167;
 
     pub const COORDINATOR_LOAD_IN_PROGRESS: Code = 14;
     pub const COORDINATOR_NOT_AVAILABLE: Code = 15;

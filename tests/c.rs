@@ -124,6 +124,7 @@ promises! {
         a_seek_is_exact_also_right_after_an_assignment,
         a_refused_seek_leaves_the_partition_alive,
         a_paused_partition_is_silent_and_loses_nothing,
+        a_pause_right_after_an_assignment_holds_back_what_comes,
         no_stale_row_after_a_seek_or_assignment_of_another_thread,
         position_and_committed_speak_of_what_was_delivered,
         a_commit_takes_nothing_of_a_batch_that_is_out,
@@ -179,6 +180,7 @@ promises! {
         close_keeps_its_deadline_with_brokers_that_are_gone,
         closing_ends_the_calls_of_eight_threads,
         closing_ends_the_calls_that_wait_for_brokers,
+        closing_ends_the_calls_of_a_transaction,
         a_thousand_cycles_leave_nothing_behind,
         a_program_may_end_while_a_client_is_given_back,
     }

@@ -221,6 +221,26 @@ static inline void read_argument(work_t *work, char *argument) {
     }
 }
 
+/* What each of many consumers in one process reads. */
+static inline size_t share_of(const work_t *work) { return work->messages / work->clients; }
+
+/* Many consumers in one process, each in a group and on a thread of its own, until each has read
+ * its share. */
+static inline void in_threads(const work_t *work, void *(*read_share)(void *)) {
+    pthread_t *threads = must_allocate(work->clients * sizeof *threads);
+    size_t total = share_of(work) * work->clients;
+    moment_t start = now();
+    for (size_t c = 0; c < work->clients; c++) {
+        pthread_create(&threads[c], NULL, read_share, (void *)work);
+    }
+    for (size_t c = 0; c < work->clients; c++) {
+        pthread_join(threads[c], NULL);
+    }
+    print_result(total, total * work->size, start, "");
+    /* Leaving 200 groups takes long, and is not what is measured. */
+    _exit(0);
+}
+
 static inline int run_way(const way_t *ways, size_t count, int argc, char **argv) {
     work_t work = {.messages = 1, .size = 100, .partitions = 4, .clients = 1, .threads = 1};
     for (int i = 2; i < argc; i++) {

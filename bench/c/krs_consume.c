@@ -55,18 +55,13 @@ static void consume(const work_t *work, void (*take)(drain_t *drain, bool extras
 void way_batch(const work_t *work) { consume(work, by_batch); }
 void way_poll(const work_t *work) { consume(work, by_poll); }
 
-void way_consumers(const work_t *work) {
-    drain_t *drains = must_allocate(work->clients * sizeof *drains);
-    size_t share = work->messages / work->clients;
-    moment_t start = now();
-    for (size_t c = 0; c < work->clients; c++) {
-        drains[c] = drain_of(open_consumer(work));
+static void *read_share(void *argument) {
+    const work_t *work = argument;
+    drain_t drain = drain_of(open_consumer(work));
+    while (drain.taken < share_of(work)) {
+        by_batch(&drain, false);
     }
-    for (size_t c = 0; c < work->clients; c++) {
-        while (drains[c].taken < share) {
-            by_batch(&drains[c], false);
-        }
-    }
-    print_result(share * work->clients, share * work->clients * work->size, start, "");
-    _exit(0);
+    return NULL;
 }
+
+void way_consumers(const work_t *work) { in_threads(work, read_share); }

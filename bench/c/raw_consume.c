@@ -154,24 +154,16 @@ void raw_event(const work_t *work) { consume(work, by_event, true); }
 void raw_batch(const work_t *work) { consume(work, by_batch, true); }
 void raw_callback(const work_t *work) { consume(work, by_callback, true); }
 
-/* Many consumers in one process, each in a group of its own: until each has read its share. */
-void raw_consumers(const work_t *work) {
-    rd_kafka_t **clients = must_allocate(work->clients * sizeof *clients);
+static void *read_share(void *argument) {
+    const work_t *work = argument;
     drain_t drain = open_drain(work);
-    size_t share = work->messages / work->clients;
-    moment_t start = now();
-    for (size_t c = 0; c < work->clients; c++) {
-        clients[c] = raw_open(RD_KAFKA_CONSUMER, raw_conf(work, true));
-        rd_kafka_poll_set_consumer(clients[c]);
-        raw_subscribe(clients[c], work);
+    drain.client = raw_open(RD_KAFKA_CONSUMER, raw_conf(work, true));
+    rd_kafka_poll_set_consumer(drain.client);
+    raw_subscribe(drain.client, work);
+    while (drain.taken < share_of(work)) {
+        by_poll(&drain);
     }
-    for (size_t c = 0; c < work->clients; c++) {
-        drain.client = clients[c];
-        for (drain.taken = 0; drain.taken < share;) {
-            by_poll(&drain);
-        }
-    }
-    print_result(share * work->clients, share * work->clients * work->size, start, "");
-    /* Leaving 200 groups takes long, and is not what is measured. */
-    _exit(0);
+    return NULL;
 }
+
+void raw_consumers(const work_t *work) { in_threads(work, read_share); }

@@ -92,7 +92,8 @@ def python_ours() -> tuple[str, ...]:
     wheels = OUT / "wheels"
     shutil.rmtree(wheels, ignore_errors=True)
     maturin = PYTHON.parent / "maturin"
-    run(maturin, "build", "--quiet", "--release", "--out", wheels, cwd=ROOT / "bindings" / "python")
+    command = (maturin, "build", "--quiet", "--release", "--compatibility", "linux", "--out", wheels)
+    run(*command, cwd=ROOT / "bindings" / "python")
     run(PYTHON, "-m", "pip", "install", "--quiet", "--force-reinstall", "--no-deps", *wheels.glob("*.whl"))
     return (str(PYTHON), str(BENCH / "python" / "confluent.py"), "kafka_rs")
 

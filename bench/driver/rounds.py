@@ -12,6 +12,9 @@ from measure import RunFailed, measure
 from model import Case, Program, Results, Run, Sample
 
 LIMIT = 60.0  # Seconds for one run.
+LATE = 100.0  # Milliseconds, after a second of messages of which some have to wait.
+LESS = 0.7  # From one rate to the next.
+TRIES = 12
 
 
 class Rounds:
@@ -90,18 +93,15 @@ class Rounds:
         return measure([*program.command, run.way, *arguments], LIMIT)
 
     def rates(self, share: float) -> dict[str, int]:
-        """For each program, this share of what the slowest in its language can do."""
+        """For each program, this share of what the slowest in its language keeps up with."""
         probe = plan.latency("", {program: 0 for program, _ in plan.LATENCY})
         able: dict[str, float] = {}
         for run in probe.runs:
-            program = self._programs[run.program]
-            if program.failure:
+            if self._programs[run.program].failure:
                 continue
-            count = 20_000 if run.program.startswith("py") else 100_000
+            self._say(f"looking for the highest rate of {run.key}")
             try:
-                topic = self._topics.make(probe.messages.partitions)
-                whole = Run(run.program, run.way, count, settings=("rate=0",))
-                able[run.program] = self._measure(program, probe, whole, topic).value("rate") or 0
+                able[run.program] = self._keeps_up_with(probe, run)
             except (RunFailed, SubprocessError):
                 continue
         found: dict[str, int] = {}
@@ -109,3 +109,17 @@ class Rounds:
             there = [name for name in names if able.get(name)]
             found |= {name: int(share * min(able[other] for other in there)) for name in there}
         return found
+
+    def _keeps_up_with(self, probe: Case, run: Run) -> float:
+        """The highest rate at which messages do not pile up: not that of a burst, whose requests are larger."""
+        count = 20_000 if run.program.startswith("py") else 100_000
+        rate = 0.0
+        for _ in range(TRIES):
+            topic = self._topics.make(probe.messages.partitions)
+            paced = Run(run.program, run.way, count, settings=(f"rate={rate:.0f}",))
+            sample = self._measure(self._programs[run.program], probe, paced, topic)
+            if rate and (sample.value("p99") or 0) < LATE:
+                return rate
+            rate = rate * LESS if rate else sample.value("rate") or 0
+            count = int(rate)
+        return 0

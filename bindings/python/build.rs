@@ -1,8 +1,16 @@
-//! Gives the extension module the allocator that the shared library has (see `src/rd/memory.c` of kafka_rs), and
-//! hides all that it is linked from: a process may hold another librdkafka.
+//! Gives the extension module the allocator and the clock that the shared library has (see `src/rd/memory.c` and `clock.c`
+//! of kafka_rs), and hides all that it is linked from: a process may hold another librdkafka.
 
-/// What `src/rd/memory.c` stands in for.
-const WRAPPED: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
+/// What those stand in for.
+const WRAPPED: [&str; 7] = [
+    "malloc",
+    "calloc",
+    "realloc",
+    "posix_memalign",
+    "free",
+    "clock_gettime",
+    "gettimeofday",
+];
 
 fn main() {
     for name in WRAPPED {

@@ -240,14 +240,16 @@ impl Consumer {
         let State {
             partitions, held, ..
         } = &mut *state;
-        // librdkafka would pause what is not ours, too, and remember it.
-        let ours: Vec<_> = list
-            .iter()
-            .filter(|p| partitions.ours(&p.topic, p.partition).is_some())
-            .cloned()
-            .collect();
-        if !ours.is_empty() {
-            native.client.pause(&List::of(&ours)?, paused)?;
+        // librdkafka would pause what is not ours, too, and remember it. A pause may
+        // outdate the begin of a fetch, which would then never begin: so it waits for
+        // the first rows.
+        let there = |p: &&TopicPartition| {
+            let ours = partitions.ours(&p.topic, p.partition);
+            ours.is_some_and(|(_, ours)| if paused { ours.begun } else { ours.stopped })
+        };
+        let there: Vec<_> = list.iter().filter(there).cloned().collect();
+        if !there.is_empty() {
+            native.client.pause(&List::of(&there)?, paused)?;
         }
         let mut answer = list.to_vec();
         for entry in &mut answer {
@@ -257,6 +259,7 @@ impl Consumer {
             };
             entry.code = code::OK;
             partition.paused = paused;
+            partition.stopped = paused && partition.begun;
             partition.may_repeat = true;
             if paused {
                 held.withhold(index);
@@ -313,9 +316,7 @@ impl Consumer {
         if native.client.seek(&list, SEEK_MS).is_err() {
             return;
         }
-        let waits =
-            |seek: &TopicPartition| matches!(seek.code, code::STATE | code::PREV_IN_PROGRESS);
-        let (waiting, done) = list.to_vec().into_iter().partition(waits);
+        let (waiting, done) = list.to_vec().into_iter().partition(is_too_early);
         state.seeks = waiting;
         for seek in done {
             if let Some((_, partition)) = state.partitions.ours(&seek.topic, seek.partition) {
@@ -371,6 +372,13 @@ impl State {
     }
 }
 
+/// Whether the seek came while librdkafka stops the partition, or before it begins to fetch; or
+/// at the same time as the begin, or as a rebalance's pause, which outdate a seek on its way.
+fn is_too_early(seek: &TopicPartition) -> bool {
+    let early = [code::STATE, code::PREV_IN_PROGRESS, code::OUTDATED];
+    early.contains(&seek.code)
+}
+
 /// Says which partition it is that stays where it was.
 fn push_refused_seek(events: &mut Rows, refused: &TopicPartition) {
     let reason = rd::describe(refused.code);
@@ -386,12 +394,12 @@ fn push_refused_seek(events: &mut Rows, refused: &TopicPartition) {
 /// librdkafka remembers a pause beyond the assignment, and would never fetch the
 /// partition when it comes back.
 fn resume_going(native: &Native, state: &State, going: &[TopicPartition]) {
-    let is_paused = |p: &&TopicPartition| {
+    let is_stopped = |p: &&TopicPartition| {
         let partition = state.partitions.lookup(&p.topic, p.partition);
-        partition.is_some_and(|partition| partition.paused)
+        partition.is_some_and(|partition| partition.stopped)
     };
-    let paused: Vec<_> = going.iter().filter(is_paused).cloned().collect();
-    if let Ok(list) = List::of(&paused)
+    let stopped: Vec<_> = going.iter().filter(is_stopped).cloned().collect();
+    if let Ok(list) = List::of(&stopped)
         && !list.is_empty()
     {
         // Each is assigned, which is all that can be wrong with it.
@@ -450,6 +458,17 @@ fn check_seek(state: &State, entry: &TopicPartition) -> i32 {
 mod tests {
     use super::*;
     use crate::batch::Batch;
+
+    #[test]
+    fn a_seek_that_a_rebalance_outdates_is_tried_again_and_a_wrong_one_is_not() {
+        let answered = |code| TopicPartition {
+            code,
+            ..TopicPartition::new("t", 0)
+        };
+        assert!(is_too_early(&answered(code::OUTDATED)));
+        assert!(!is_too_early(&answered(code::OK)));
+        assert!(!is_too_early(&answered(code::UNKNOWN_PARTITION)));
+    }
 
     #[test]
     fn a_seek_that_is_refused_later_tells_its_partition() {

@@ -21,7 +21,7 @@ use crate::client::{self, CloseResult, LastStats};
 use crate::conf::{Conf, Options};
 use crate::error::{Code, Error, Result, code};
 use crate::partition::{self, TopicPartition};
-use crate::rd::{self, Assign, Event, EventKind};
+use crate::rd::{self, Assign, Event, EventKind, List};
 use crate::shared::{Share, Shared};
 use held::{EVENTS, Held, Lease, deliver, is_rebalance};
 use partitions::Partitions;
@@ -236,6 +236,10 @@ impl Consumer {
         while let Some(event) = native.control.poll(0) {
             self.serve(native, state, event);
         }
+        for throttle in native.client.throttles() {
+            let row = client::throttle_row(&throttle);
+            state.events.append(1, |batch| batch.push(&row));
+        }
     }
 
     /// Comes by without taking anything.
@@ -248,25 +252,39 @@ impl Consumer {
     }
 
     fn drain(&self, native: &Native, state: &mut State, max: usize, out: &mut Batch) {
+        while self.drain_once(native, state, max, out) {}
+    }
+
+    /// True if it met rows of a paused partition, and stopped the partition.
+    fn drain_once(&self, native: &Native, state: &mut State, max: usize, out: &mut Batch) -> bool {
         let room = self.room(state);
         if out.len() >= max || room == 0 {
-            return;
+            return false;
         }
         let most = BATCH_BYTES.min(room);
         let State {
             partitions,
             next_row,
+            held,
             ..
         } = state;
         let mut taker = Taker::new(partitions, next_row, out);
         native.client.drain(&native.rows, |message| {
             taker.take(&message);
-            if taker.out.len() >= max || taker.out.bytes() >= most {
+            let (rows, bytes) = taker.size();
+            if rows >= max || bytes >= most {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         });
+        let aside = taker.aside;
+        let met = !aside.is_empty();
+        if met {
+            stop(native, partitions, &aside);
+            held.put_back(partitions, aside, 0);
+        }
+        met
     }
 
     /// Bytes of messages that may still be taken; never 0 while nothing is held.
@@ -567,6 +585,19 @@ impl Attention {
 
 /// Messages belong on the queue for rows; should librdkafka ever put one among
 /// the events, it is delivered all the same.
+/// Pauses in librdkafka what has rows here although it is paused.
+fn stop(native: &Native, partitions: &mut Partitions, rows: &Batch) {
+    let mut list = List::new();
+    for run in &rows.runs {
+        if let Some(partition) = partitions.get_mut(run.partition) {
+            let entry = TopicPartition::new(&partition.topic, partition.partition);
+            partition.stopped |= list.add(&entry).is_ok();
+        }
+    }
+    // If it fails, more rows come, and it is done again.
+    let _ = native.client.pause(&list, true);
+}
+
 fn hold_messages(state: &mut State, mut event: Event) {
     let mut rows = Batch::default();
     let State {
@@ -579,7 +610,9 @@ fn hold_messages(state: &mut State, mut event: Event) {
     for message in event.messages() {
         taker.take(&message);
     }
+    let aside = taker.aside;
     held.put_back(partitions, rows, 0);
+    held.put_back(partitions, aside, 0);
 }
 
 fn push_commit(events: &mut Rows, event: &Event) {

@@ -34,6 +34,10 @@ pub struct Partition {
     pub partition: i32,
     pub ownership: Ownership,
     pub paused: bool,
+    /// Rows came since it was assigned: librdkafka fetches it.
+    pub begun: bool,
+    /// Paused in librdkafka, too.
+    pub stopped: bool,
     /// Moves on when rows taken before no longer count.
     pub generation: u32,
     /// After the last row taken from librdkafka.
@@ -124,7 +128,6 @@ impl Partitions {
         let partition = &mut self.all[index as usize];
         partition.restart(Some(start).filter(|start| *start >= 0));
         partition.ownership = Ownership::Ours;
-        partition.paused = false;
     }
 
     pub fn leave(&mut self, topic: &str, partition: i32) {
@@ -140,6 +143,8 @@ impl Partitions {
         partition.restart(None);
         partition.ownership = Ownership::None;
         partition.paused = false;
+        partition.begun = false;
+        partition.stopped = false;
         index
     }
 }
@@ -186,6 +191,7 @@ impl Partition {
             _ => {}
         }
         self.taken = Some(offset + 1);
+        self.begun = true;
         self.told = None;
         true
     }

@@ -10,6 +10,8 @@ use crate::rd;
 pub struct Taker<'a> {
     partitions: &'a mut Partitions,
     pub out: &'a mut Batch,
+    /// What came of partitions that are paused.
+    pub aside: Batch,
     /// The number of the next row.
     next: &'a mut u64,
     last: Option<Last>,
@@ -28,9 +30,16 @@ impl<'a> Taker<'a> {
         Self {
             partitions,
             out,
+            aside: Batch::default(),
             next,
             last: None,
         }
+    }
+
+    /// Rows and bytes taken, of which those aside come out later.
+    pub fn size(&self) -> (usize, usize) {
+        let (out, aside) = (&self.out, &self.aside);
+        (out.len() + aside.len(), out.bytes() + aside.bytes())
     }
 
     pub fn take(&mut self, message: &rd::Message<'_>) {
@@ -46,17 +55,23 @@ impl<'a> Taker<'a> {
             // Fetching began just now, before librdkafka took the seek.
             return;
         }
+        let (out, topic) = if partition.paused {
+            let topic = self.aside.topics.index(&partition.topic);
+            (&mut self.aside, topic)
+        } else {
+            (&mut *self.out, of.topic)
+        };
         if message_code == code::OK {
             if !partition.take(message.offset()) {
                 return;
             }
-            push_message(self.out, message, of.topic);
+            push_message(out, message, topic);
         } else if message_code == code::PARTITION_EOF || partition.is_news(message_code) {
-            push_failure(self.out, message, message_code, of.topic);
+            push_failure(out, message, message_code, topic);
         } else {
             return;
         }
-        extend_runs(self.out, of.index, partition.generation, *self.next);
+        extend_runs(out, of.index, partition.generation, *self.next);
         *self.next += 1;
     }
 

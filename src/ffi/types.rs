@@ -123,6 +123,9 @@ pub const KRS_EVENT_BROKER: u8 = 12;
 /// metadata it stands before the `KRS_EVENT_PARTITION` rows of its partitions: there `offset` is the leader's id (-1 = none), `key` holds the ids
 /// of the replicas and `value` those of the replicas in sync, as `int32_t`s.
 pub const KRS_EVENT_TOPIC: u8 = 13;
+/// Row kind: a broker delays requests, because a quota of the user or client is used up. `partition` is its id, `key` its
+/// name, `offset` the delay in milliseconds, and 0 once it is over.
+pub const KRS_EVENT_THROTTLE: u8 = 14;
 
 /// Row flag: the next row belongs to the same event.
 pub const KRS_ROW_MORE: u8 = 1;

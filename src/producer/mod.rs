@@ -52,8 +52,6 @@ pub struct Producer {
     room: Notify,
     /// Who waits for that.
     line: Line,
-    /// Held during a call of a transaction.
-    txn: Mutex<()>,
     this: Weak<Self>,
 }
 
@@ -61,6 +59,8 @@ pub struct Producer {
 pub struct Native {
     main: rd::Queue,
     pub client: rd::Client,
+    /// Held during a call of a transaction.
+    txn: Mutex<()>,
 }
 
 /// What librdkafka's threads tell us.
@@ -117,7 +117,11 @@ impl Producer {
         });
         let producer = Arc::new_cyclic(|this| Self {
             name: client.name(),
-            native: Shared::new(Native { main, client }),
+            native: Shared::new(Native {
+                main,
+                client,
+                txn: Mutex::new(()),
+            }),
             closing: AtomicBool::new(false),
             arrivals,
             slab: Mutex::default(),
@@ -128,7 +132,6 @@ impl Producer {
             redirected: AtomicU64::new(0),
             room: Notify::default(),
             line: Line::default(),
-            txn: Mutex::new(()),
             this: Weak::clone(this),
             options,
         });
@@ -401,6 +404,9 @@ impl Producer {
             while let Some(event) = native.main.poll(0) {
                 reported |= event.kind() == EventKind::Reports;
                 self.take(event);
+            }
+            for throttle in native.client.throttles() {
+                self.push_event(&client::throttle_row(&throttle));
             }
             drop(guard);
             if reported {

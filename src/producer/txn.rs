@@ -4,16 +4,12 @@
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
-use parking_lot::MutexGuard;
-
-use super::Producer;
+use super::{Native, Producer};
 use crate::chan::Source;
+use crate::client;
 use crate::error::{Error, Result, code, flag};
 use crate::partition::TopicPartition;
 use crate::rd::{Client, List};
-
-/// How often to look for reports.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
 
 /// The least time that librdkafka gets for a commit.
 const COMMIT_TIME: Duration = Duration::from_secs(1);
@@ -32,20 +28,21 @@ const BUSY: Error = Error {
     message: Cow::Borrowed("another call of this producer's transactions is under way"),
 };
 
-impl Producer {
+impl Native {
     /// librdkafka ends the program when two threads change the state at once.
-    fn alone(&self) -> Result<MutexGuard<'_, ()>> {
-        self.txn.try_lock().ok_or(BUSY)
+    fn alone<T>(&self, body: impl FnOnce(&Client) -> Result<T>) -> Result<T> {
+        let _alone = self.txn.try_lock().ok_or(BUSY)?;
+        body(&self.client)
     }
+}
 
+impl Producer {
     pub fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
-        let _alone = self.alone()?;
-        self.share()?.client.init_transactions(timeout_ms)
+        self.while_delivering(move |client| client.init_transactions(timeout_ms))
     }
 
     pub fn begin_transaction(&self) -> Result<()> {
-        let _alone = self.alone()?;
-        self.native()?.client.begin_transaction()
+        self.native()?.alone(Client::begin_transaction)
     }
 
     pub fn send_offsets_to_transaction(
@@ -54,12 +51,10 @@ impl Producer {
         group: &[u8],
         timeout_ms: i32,
     ) -> Result<()> {
-        let _alone = self.alone()?;
-        let offsets = List::of(offsets)?;
-        let native = self.share()?;
-        native
-            .client
-            .send_offsets_to_transaction(&offsets, group, timeout_ms)
+        let (offsets, group) = (offsets.to_vec(), group.to_vec());
+        self.while_delivering(move |client| {
+            client.send_offsets_to_transaction(&List::of(&offsets)?, &group, timeout_ms)
+        })
     }
 
     /// If the time runs out between librdkafka's flush and its commit, it takes the commit for an
@@ -67,14 +62,14 @@ impl Producer {
     pub fn commit_transaction(&self, timeout_ms: i32) -> Result<()> {
         let start = Instant::now();
         let Ok(timeout) = u64::try_from(timeout_ms) else {
-            return self.while_delivering(|client| client.commit_transaction(timeout_ms));
+            return self.while_delivering(move |client| client.commit_transaction(timeout_ms));
         };
         if self.flush(timeout_ms)? > 0 {
             return Err(UNSENT);
         }
         let left = Duration::from_millis(timeout).saturating_sub(start.elapsed());
         let left = left.max(COMMIT_TIME).as_millis() as i32;
-        self.while_delivering(|client| client.commit_transaction(left))
+        self.while_delivering(move |client| client.commit_transaction(left))
     }
 
     /// librdkafka 2.12.1 may end a transaction while it still asks the coordinator to take a partition
@@ -84,28 +79,17 @@ impl Producer {
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
         let timeout = u64::try_from(timeout_ms).map_or(SEND_TIME, Duration::from_millis);
         self.flush(timeout.min(SEND_TIME).as_millis() as i32)?;
-        self.while_delivering(|client| client.abort_transaction(timeout_ms))
+        self.while_delivering(move |client| client.abort_transaction(timeout_ms))
     }
 
-    fn while_delivering(&self, body: impl FnOnce(&Client) -> Result<()> + Send) -> Result<()> {
-        let _alone = self.alone()?;
-        let native = self.share()?;
-        let client = &native.client;
-        let caller = std::thread::current();
-        let done = std::thread::scope(|scope| {
-            let waiting = std::thread::Builder::new().name("krs-txn".to_owned());
-            let waiting = waiting.spawn_scoped(scope, move || {
-                let result = body(client);
-                caller.unpark();
-                result
-            });
-            let waiting = waiting.map_err(|cause| Error::system("no thread to be had", cause))?;
-            while !waiting.is_finished() {
-                self.deliver();
-                std::thread::park_timeout(LOOK_EVERY);
-            }
-            let panicked = |_| Error::fixed(code::INTERNAL, "a transaction call failed");
-            waiting.join().map_err(panicked)?
+    /// A close ends the wait, though not the call.
+    fn while_delivering(
+        &self,
+        body: impl FnOnce(&Client) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let deliver = || self.deliver();
+        let done = client::elsewhere_while(self.share()?, &self.closing, deliver, |native| {
+            native.alone(body)
         });
         self.deliver();
         done

@@ -11,11 +11,27 @@ use rdkafka_sys::rd_kafka_type_t::{RD_KAFKA_CONSUMER, RD_KAFKA_PRODUCER};
 use rdkafka_sys::rd_kafka_vtype_t as VType;
 use smallvec::SmallVec;
 
+use super::clock::HeldClock;
 use super::{Conf, EventKind, Queue, c_string, callback, check, error_of, lossy, raw};
 use crate::error::{Code, Error, Result, code, flag};
 
 /// Takes the log lines of a client: level 0 (worst) to 7, facility, text.
 pub type LogSink = Arc<dyn Fn(i32, &str, &str) + Send + Sync>;
+
+/// A broker delays requests, because a quota is used up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Throttle {
+    pub broker: String,
+    pub broker_id: i32,
+    /// 0 = no longer.
+    pub millis: i32,
+}
+
+/// What librdkafka tells by callbacks only.
+struct Told {
+    log: Option<LogSink>,
+    throttles: Mutex<Vec<Throttle>>,
+}
 
 /// Owns a `rd_kafka_t`. Queues made from it must be dropped before it.
 pub struct Client {
@@ -23,7 +39,7 @@ pub struct Client {
     /// Tells this client's topics from those of any other, for ever.
     serial: u64,
     topics: Mutex<Vec<NonNull<sys::rd_kafka_topic_t>>>,
-    _log: Box<Option<LogSink>>,
+    told: Box<Told>,
 }
 
 /// A topic of one client, good for [`Client::produce`] on that client only.
@@ -89,14 +105,18 @@ impl Client {
         log: Option<LogSink>,
     ) -> Result<Self> {
         static SERIAL: AtomicU64 = AtomicU64::new(1);
-        let log = Box::new(log);
+        let told = Box::new(Told {
+            log,
+            throttles: Mutex::default(),
+        });
         let events = events.iter().fold(0, |mask, kind| mask | event_mask(*kind));
-        // SAFETY: the configuration is alive. `log` is boxed, so its address
+        // SAFETY: the configuration is alive. `told` is boxed, so its address
         // stays the same, and it is dropped after the client.
         unsafe {
             sys::rd_kafka_conf_set_events(conf.as_ptr(), events);
             sys::rd_kafka_conf_set_log_cb(conf.as_ptr(), Some(on_log));
-            let opaque = ptr::from_ref::<Option<LogSink>>(&log).cast_mut();
+            sys::rd_kafka_conf_set_throttle_cb(conf.as_ptr(), Some(on_throttle));
+            let opaque = ptr::from_ref::<Told>(&told).cast_mut();
             sys::rd_kafka_conf_set_opaque(conf.as_ptr(), opaque.cast());
         }
         let mut text = [0; 512];
@@ -123,7 +143,7 @@ impl Client {
             raw,
             serial: SERIAL.fetch_add(1, Ordering::Relaxed),
             topics: Mutex::default(),
-            _log: log,
+            told,
         })
     }
 
@@ -150,6 +170,11 @@ impl Client {
         let mut error = Error::new(code as i32, text.into_owned());
         error.flags |= flag::FATAL;
         Some(error)
+    }
+
+    /// What came since the last call, in the polls of the main queue.
+    pub fn throttles(&self) -> Vec<Throttle> {
+        std::mem::take(&mut self.told.throttles.lock())
     }
 
     /// Makes a fatal error, as a broker could.
@@ -205,6 +230,7 @@ impl Client {
         }
         let (value, value_len) = parts(message.value);
         let (key, key_len) = parts(message.key);
+        let _clock = HeldClock::new();
         // SAFETY: the topic is alive, for its client is; the bytes are copied.
         let failed = unsafe {
             sys::rd_kafka_produce(
@@ -237,6 +263,7 @@ impl Client {
             return Err(OTHER_CLIENT);
         }
         let mut messages: SmallVec<[_; RUN_LEN]> = messages.map(native_message).collect();
+        let _clock = HeldClock::new();
         // SAFETY: the topic is alive, for its client is; the bytes are copied.
         unsafe {
             sys::rd_kafka_produce_batch(
@@ -282,6 +309,7 @@ impl Client {
             field(VType::RD_KAFKA_VTYPE_HEADERS, |u| u.headers = headers),
         ];
         let count = fields.len() - usize::from(headers.is_null());
+        let _clock = HeldClock::new();
         // SAFETY: `count` fields, each with the union member of its type; on
         // success librdkafka owns the headers, on failure they are still ours.
         unsafe {
@@ -345,13 +373,35 @@ unsafe extern "C" fn on_log(
         if client.is_null() {
             return;
         }
-        // SAFETY: librdkafka passes a live client, whose opaque is the boxed
-        // sink of `Client::new`, and NUL-terminated strings.
+        // SAFETY: librdkafka passes a live client, whose opaque is the box of
+        // `Client::new`, and NUL-terminated strings.
         unsafe {
-            let sink = sys::rd_kafka_opaque(client).cast::<Option<LogSink>>();
-            if let Some(Some(sink)) = sink.as_ref() {
+            let told = sys::rd_kafka_opaque(client).cast::<Told>().as_ref();
+            if let Some(sink) = told.and_then(|told| told.log.as_ref()) {
                 sink(level, &lossy(facility), &lossy(text));
             }
+        }
+    });
+}
+
+/// Called by whoever polls the main queue.
+unsafe extern "C" fn on_throttle(
+    _: *mut sys::rd_kafka_t,
+    broker: *const c_char,
+    broker_id: i32,
+    millis: c_int,
+    told: *mut c_void,
+) {
+    callback(|| {
+        // SAFETY: the opaque is the box of `Client::new`, which outlives the
+        // client; the name is NUL-terminated.
+        let (told, broker) = unsafe { (told.cast::<Told>().as_ref(), lossy(broker)) };
+        if let Some(told) = told {
+            told.throttles.lock().push(Throttle {
+                broker: broker.into_owned(),
+                broker_id,
+                millis,
+            });
         }
     });
 }

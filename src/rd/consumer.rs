@@ -166,13 +166,17 @@ impl Client {
         Ok(())
     }
 
-    /// Stops or goes on fetching; each entry's code tells.
+    /// Stops or goes on fetching. What comes to the same partition at the same moment
+    /// on librdkafka's own thread may outdate it, and nobody tells. A lost pause shows
+    /// by rows that come. A lost resume would not show; a second one does nothing,
+    /// except after a lost one.
     pub fn pause(&self, partitions: &List, paused: bool) -> Result<()> {
         // SAFETY: the client and the list are alive.
         let code = unsafe {
             if paused {
                 sys::rd_kafka_pause_partitions(self.as_ptr(), partitions.as_ptr())
             } else {
+                sys::rd_kafka_resume_partitions(self.as_ptr(), partitions.as_ptr());
                 sys::rd_kafka_resume_partitions(self.as_ptr(), partitions.as_ptr())
             }
         };

@@ -3,6 +3,7 @@
 
 pub mod admin;
 mod client;
+mod clock;
 pub mod cluster;
 mod conf;
 mod consumer;
@@ -14,7 +15,7 @@ mod queue;
 mod raw;
 mod txn;
 
-pub use client::{Client, LogSink, Outgoing, Plain, RUN_LEN, Topic};
+pub use client::{Client, LogSink, Outgoing, Plain, RUN_LEN, Throttle, Topic};
 pub use conf::{Conf, properties};
 pub use consumer::Assign;
 pub use event::{Event, EventKind};

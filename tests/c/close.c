@@ -197,6 +197,88 @@ static void closing_ends_the_calls_that_wait_for_brokers(void) {
     end_brokers();
 }
 
+typedef struct {
+    krs_client producer;
+    krs_bytes group;
+    const krs_partitions *offsets;
+    int way, asking;
+    double ended;
+} transactor_t;
+
+static void *in_transaction(void *arg) {
+    transactor_t *it = arg;
+    krs_code code;
+    __atomic_store_n(&it->asking, 1, __ATOMIC_SEQ_CST);
+    switch (it->way) {
+    case 0:
+        code = krs_txn_init(it->producer, -1, &err);
+        break;
+    case 1:
+        code = krs_txn_offsets(it->producer, it->offsets, it->group, -1, &err);
+        break;
+    case 2:
+        code = krs_txn_commit(it->producer, -1, &err);
+        break;
+    default:
+        code = krs_txn_abort(it->producer, -1, &err);
+        break;
+    }
+    it->ended = seconds();
+    CHECK(code == KRS_ERR_CLOSED, "%s in way %d", krs_error_name(code), it->way);
+    return NULL;
+}
+
+/* A producer with a message in a transaction; or not begun, for way 0. */
+static krs_client transactional(const char *topic, int way) {
+    krs_message message = KRS_MESSAGE_INIT;
+    krs_client producer =
+        open_client(KRS_PRODUCER, "transactional.id", fresh_name("id"), (char *)NULL);
+    if (way > 0) {
+        OK(krs_txn_init(producer, PATIENCE_MS, &err));
+        OK(krs_txn_begin(producer, &err));
+        message.topic = topic_of(producer, topic);
+        message.value = bytes("x");
+        OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
+        OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+    }
+    return producer;
+}
+
+static void closing_ends_the_calls_of_a_transaction(void) {
+    enum { WAYS = 4, ROUNDS = 5 };
+    const char *topic = fresh_name("txn");
+    uint8_t metadata[200];
+    krs_bytes group = {metadata, 0};
+    partitions_t list;
+    start_brokers();
+    send_values(topic, 0, 0, 1);
+    for (int i = 0; i < WAYS * ROUNDS; i++) {
+        pair_t pair = open_pair(topic, true);
+        transactor_t it = {
+            transactional(topic, i % WAYS), group, one(&list, topic, 0, 1), i % WAYS, 0, 0};
+        pthread_t thread;
+        OK(krs_consumer_group_metadata(pair.consumer, metadata, sizeof metadata, &it.group.len,
+                                       &err));
+        kill(brokers, SIGSTOP);
+        CHECK(pthread_create(&thread, NULL, in_transaction, &it) == 0, "thread");
+        while (!__atomic_load_n(&it.asking, __ATOMIC_SEQ_CST)) {
+            work_for(1000);
+        }
+        work_for(50000); /* Inside the library, rather than on the way. */
+        close_in_time(it.producer, "in a transaction");
+        double closed = seconds();
+        pthread_join(thread, NULL);
+        CHECK(it.ended < closed + 1, "way %d ended %.1f s after the close", it.way,
+              it.ended - closed);
+        kill(brokers, SIGCONT);
+        close_in_time(pair.consumer, "beside a transaction");
+        close_in_time(pair.producer, "beside a transaction");
+        krs_batch_free(pair.batch);
+    }
+    say("calls of a transaction");
+    end_brokers();
+}
+
 /* ---- what is left ---------------------------------------------------------------------------- */
 
 static long resident_kib(void) {
@@ -291,6 +373,7 @@ static const test_t tests[] = {
     TEST(close_keeps_its_deadline_with_brokers_that_are_gone),
     TEST(closing_ends_the_calls_of_eight_threads),
     TEST(closing_ends_the_calls_that_wait_for_brokers),
+    TEST(closing_ends_the_calls_of_a_transaction),
     TEST(a_thousand_cycles_leave_nothing_behind),
     TEST(a_program_may_end_while_a_client_is_given_back),
 };

@@ -143,6 +143,39 @@ static void a_paused_partition_is_silent_and_loses_nothing(void) {
     close_client(consumer);
 }
 
+static void a_pause_right_after_an_assignment_holds_back_what_comes(void) {
+    enum { TIMES = 100, COUNT = 50 };
+    const char *topic = fresh_name("early");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    krs_stats stats = KRS_STATS_INIT;
+    partitions_t list;
+    send_values(topic, 0, 0, COUNT);
+    for (int i = 0; i < TIMES; i++) {
+        int64_t from = i * 7 % COUNT;
+        double end = seconds() + PATIENCE_MS / 1000.0;
+        OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, from), &err));
+        OK(krs_consumer_pause(consumer, &list.columns, NULL, NULL, &err));
+        do { /* What is fetched all the same, the core holds back. */
+            krs_code code = krs_client_poll(consumer, &batch, 1, &row, &err);
+            CHECK(code != KRS_OK || row.kind != KRS_EVENT_MESSAGE, "row %" PRId64 " of pause %d",
+                  row.offset, i);
+            CHECK(seconds() < end, "nothing was fetched after assignment %d", i);
+            OK(krs_client_stats(consumer, &stats, &err));
+        } while (stats.rows_withheld == 0);
+        OK(krs_consumer_resume(consumer, &list.columns, NULL, NULL, &err));
+        for (int64_t offset = from; offset < COUNT; offset++) {
+            int64_t got = next_offset(consumer, &batch);
+            CHECK(got == offset, "%" PRId64 " instead of %" PRId64 " after resume %d", got, offset,
+                  i);
+        }
+    }
+    printf("%d pauses before the first row\n", TIMES);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
 /* Seeks from a second thread, as fast as it can. */
 typedef struct {
     krs_client consumer;
@@ -478,6 +511,7 @@ TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
       TEST(a_seek_is_exact_also_right_after_an_assignment),
       TEST(a_refused_seek_leaves_the_partition_alive),
       TEST(a_paused_partition_is_silent_and_loses_nothing),
+      TEST(a_pause_right_after_an_assignment_holds_back_what_comes),
       TEST(no_stale_row_after_a_seek_or_assignment_of_another_thread),
       TEST(position_and_committed_speak_of_what_was_delivered),
       TEST(a_commit_takes_nothing_of_a_batch_that_is_out),

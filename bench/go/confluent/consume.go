@@ -40,20 +40,9 @@ func consumeEvents(w *work.Work) {
 	w.Drain(func() (int, int) { return one(<-c.Events()) })
 }
 
-// Each has a group of its own, and reads its share.
 func manyConsumers(w *work.Work) {
-	w.Start()
-	var consumers []*kafka.Consumer
-	for range w.Clients {
-		consumers = append(consumers, subscribed(w, false))
-	}
-	total := 0
-	for _, c := range consumers {
-		for got := 0; got < w.Messages/w.Clients; {
-			count, bytes := poll(c)
-			got += count
-			total += bytes
-		}
-	}
-	w.Print(w.Messages/w.Clients*w.Clients, total)
+	w.EachReads(func() func() (int, int) {
+		c := subscribed(w, false)
+		return func() (int, int) { return poll(c) }
+	})
 }

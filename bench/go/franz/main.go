@@ -93,20 +93,10 @@ func consume(w *work.Work) {
 }
 
 func manyConsumers(w *work.Work) {
-	w.Start()
-	var clients []*kgo.Client
-	for range w.Clients {
-		clients = append(clients, subscribed(w))
-	}
-	total := 0
-	for _, client := range clients {
-		for got := 0; got < w.Messages/w.Clients; {
-			count, bytes := take(client)
-			got += count
-			total += bytes
-		}
-	}
-	w.Print(w.Messages/w.Clients*w.Clients, total)
+	w.EachReads(func() func() (int, int) {
+		client := subscribed(w)
+		return func() (int, int) { return take(client) }
+	})
 }
 
 func record(w *work.Work, value []byte, i int) *kgo.Record {

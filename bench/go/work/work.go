@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -158,6 +160,29 @@ func heap() int64 {
 	runtime.GC()
 	runtime.ReadMemStats(&memory)
 	return int64(memory.HeapAlloc)
+}
+
+// EachReads has as many consumers as are asked for, each in a group and on a goroutine of its own, until each has read its
+// share. open makes one and returns what takes some messages, and says how many and how long they are.
+func (w *Work) EachReads(open func() func() (count, bytes int)) {
+	w.Start()
+	share := w.Messages / w.Clients
+	var bytes atomic.Int64
+	var all sync.WaitGroup
+	for range w.Clients {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			take := open()
+			for got := 0; got < share; {
+				count, size := take()
+				got += count
+				bytes.Add(int64(size))
+			}
+		}()
+	}
+	all.Wait()
+	w.Print(share*w.Clients, int(bytes.Load()))
 }
 
 // Latency sends each message when it is due and measures until it came back. send sends one, and may not keep its value;

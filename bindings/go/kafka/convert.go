@@ -61,6 +61,7 @@ func (r *rows) convert(from, to int, names *names, b *buffers) []slot {
 	}
 	if cap(b.data) < size || b.data == nil {
 		b.data = make([]byte, 0, size)
+		messageHeadroom.note(size + slotBytes*len(b.slots))
 	}
 	data := b.data[:0]
 	keys := columnCopy{&r.key, append(data, r.key.data[r.key.offsets[from]:r.key.offsets[to]]...), r.key.offsets[from]}

@@ -11,6 +11,7 @@ import os as _os
 
 from . import _native
 from ._alias import as_confluent_kafka
+from ._cluster import ThrottleEvent
 from ._constants import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME, TIMESTAMP_NOT_AVAILABLE
 from ._consumer import Consumer
 from ._error import KafkaError, KafkaException
@@ -94,18 +95,6 @@ def libversion() -> tuple[str, int]:
     text = _native.librdkafka_version()
     major, minor, patch = (int(part) for part in text.split("-")[0].split("."))
     return text, major << 24 | minor << 16 | patch << 8 | 0xFF
-
-
-class ThrottleEvent:
-    """Says that a broker delayed a request; given to ``throttle_cb``."""
-
-    def __init__(self, broker_name: str, broker_id: int, throttle_time: float) -> None:
-        self.broker_name = broker_name
-        self.broker_id = broker_id
-        self.throttle_time = throttle_time
-
-    def __str__(self) -> str:
-        return f"{self.broker_name}/{self.broker_id} throttled for {int(self.throttle_time * 1000)} ms"
 
 
 _os.register_at_fork(after_in_child=_native._forked)

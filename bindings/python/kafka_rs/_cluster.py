@@ -133,6 +133,23 @@ class ClusterCalls:
         _native.client_set_sasl(self._client, username, password)
 
 
+class ThrottleEvent:
+    """Says that a broker delayed a request; given to ``throttle_cb``."""
+
+    def __init__(self, broker_name: str, broker_id: int, throttle_time: float) -> None:
+        self.broker_name = broker_name
+        self.broker_id = broker_id
+        self.throttle_time = throttle_time
+
+    def __str__(self) -> str:
+        return f"{self.broker_name}/{self.broker_id} throttled for {int(self.throttle_time * 1000)} ms"
+
+
+def throttle_event(row: _kinds.Row) -> ThrottleEvent:
+    """What ``throttle_cb`` is given."""
+    return ThrottleEvent((row[8] or b"").decode("utf-8", "replace"), row[4], row[5] / 1000)
+
+
 def refresh_token(client: int, options: Options, config: str) -> None:
     """Asks ``oauth_cb`` for a token, and gives it, or the reason why there is none, to the core."""
     callback = options.callbacks.get("oauth_cb")

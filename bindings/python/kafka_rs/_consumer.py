@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import Any, Literal, NoReturn, Self, overload
 
 from . import _kinds, _native
-from ._cluster import ClusterCalls, refresh_token
+from ._cluster import ClusterCalls, refresh_token, throttle_event
 from ._conf import Options
 from ._error import KafkaError, KafkaException
 from ._native import Message
@@ -72,6 +72,8 @@ class Consumer(ClusterCalls, _native.ConsumerCore):
             self._told_commit(rows)
         elif kind == _kinds.STATS:
             self._options.call("stats_cb", _kinds.text(rows[0]))
+        elif kind == _kinds.THROTTLE:
+            self._options.call("throttle_cb", throttle_event(rows[0]))
         elif kind in (_kinds.ASSIGN, _kinds.REVOKE):
             self._told_rebalance(kind, flags, rows)
         elif kind == _kinds.TOKEN_REFRESH:

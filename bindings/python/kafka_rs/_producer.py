@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import _kinds, _native
-from ._cluster import ClusterCalls, refresh_token
+from ._cluster import ClusterCalls, refresh_token, throttle_event
 from ._conf import Options
 from ._consumer import _TOKEN_WAIT, _no_token, _places
 from ._error import KafkaError, KafkaException
@@ -61,6 +61,8 @@ class Producer(ClusterCalls, _native.ProducerCore):
         kind, flags, code = rows[0][:3]
         if kind == _kinds.STATS:
             return self._options.call("stats_cb", _kinds.text(rows[0]))
+        if kind == _kinds.THROTTLE:
+            return self._options.call("throttle_cb", throttle_event(rows[0]))
         if kind == _kinds.TOKEN_REFRESH:
             refresh_token(self._client, self._options, _kinds.text(rows[0]))
             self._has_token = True

@@ -1,0 +1,47 @@
+package kafka
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"testing"
+)
+
+func TestHeadroomIsThereWhileMessagesFlowAndTakesNoMemory(t *testing.T) {
+	var h headroom
+	heap := func() int64 {
+		var stats runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&stats)
+		return int64(stats.HeapAlloc)
+	}
+	before := heap()
+	h.note(headroomAfter)
+	if h.held.Load() != nil {
+		t.Error("there for a few messages")
+	}
+	resident := residentBytes(t)
+	h.note(1)
+	if grown := heap() - before; grown < headroomBytes/2 || grown > 2*headroomBytes {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+	if grown := residentBytes(t) - resident; grown > headroomBytes/4 {
+		t.Errorf("it takes %d bytes of memory", grown)
+	}
+	h.look()
+	if h.held.Load() == nil {
+		t.Error("gone while messages flow")
+	}
+	h.look()
+	if h.held.Load() != nil || heap()-before > headroomBytes/4 {
+		t.Error("still there when none came")
+	}
+}
+
+func residentBytes(t *testing.T) int64 {
+	t.Helper()
+	var all, resident int64
+	text := must(os.ReadFile("/proc/self/statm"))(t)
+	must(fmt.Sscan(string(text), &all, &resident))(t)
+	return resident * int64(os.Getpagesize())
+}
