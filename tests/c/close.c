@@ -268,7 +268,7 @@ static void closing_ends_the_calls_of_a_transaction(void) {
         close_in_time(it.producer, "in a transaction");
         double closed = seconds();
         pthread_join(thread, NULL);
-        CHECK(it.ended < closed + 1, "way %d ended %.1f s after the close", it.way,
+        CHECK(it.ended < closed + slowness(), "way %d ended %.1f s after the close", it.way,
               it.ended - closed);
         kill(brokers, SIGCONT);
         close_in_time(pair.consumer, "beside a transaction");
