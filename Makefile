@@ -50,7 +50,7 @@ build:
 	@bindings/go/prepare $(OUT)
 
 # A choice may be another than that of what is built.
-ifneq ($(strip $(CHOSEN)),)
+ifneq ($(strip $(CHOSEN))$(filter command environment,$(origin OPENSSL)),)
 .PHONY: $(BUILT)
 endif
 

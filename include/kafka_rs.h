@@ -627,7 +627,7 @@ krs_code krs_conf_new(uint32_t kind, krs_conf **conf, krs_error *err);
 //   back in its report: `all`, `none`, or a list of `key`, `value`, `headers`;
 // - `go.events.channel.size` (producer 1000000, consumer 1000): capacity of the
 //   events channel. Reports and fatal errors are kept even beyond it, never
-//   lost; other errors and statistics are dropped where there is no room;
+//   lost; other errors, throttles and statistics are dropped where there is no room;
 // - `go.produce.channel.size` (producer, 1000000): capacity that the produce
 //   channel of a language with channels of its own has. In C a message is in
 //   librdkafka's queue as soon as it is sent (`queue.buffering.max.messages`);

@@ -125,6 +125,7 @@ promises! {
         a_refused_seek_leaves_the_partition_alive,
         a_paused_partition_is_silent_and_loses_nothing,
         a_pause_right_after_an_assignment_holds_back_what_comes,
+        an_empty_partition_may_be_paused_again_and_again,
         no_stale_row_after_a_seek_or_assignment_of_another_thread,
         position_and_committed_speak_of_what_was_delivered,
         a_commit_takes_nothing_of_a_batch_that_is_out,

@@ -117,7 +117,8 @@ int main(void) {{
     let mut command = common::compiler("CC", "cc", "c99");
     command
         .args([&path, &library()])
-        .args(["-pthread", "-ldl", "-lm", "-o"])
+        .args(common::beside_the_archive())
+        .args(["-pthread", "-o"])
         .arg(&program);
     common::must_succeed(&mut command);
     let output = common::must_succeed_within(&program, &[], LIMIT);

@@ -60,7 +60,7 @@ def latency_chart(report: Report) -> str:
             there = tuple(one for one in found if one is not None)
             if there:
                 groups.append(Group(f"{case}, {measure}", there))
-    return bars("End-to-end latency, 100 B", "milliseconds, linger.ms=0; less is better", groups)
+    return bars("End-to-end latency, 100 B", "milliseconds; less is better", groups)
 
 
 def growth_chart(report: Report, case: Case, measure: str, unit: str, scale: float) -> str:

@@ -167,7 +167,7 @@ LATENCY_LOW = "Latency at 1,000 messages a second"
 LATENCY_HIGH = "Latency at 80 % of the maximum"
 
 
-def latency(title: str, rates: dict[str, int]) -> Case:
+def latency(title: str, rates: dict[str, int], settings: tuple[str, ...]) -> Case:
     """End to end, at this rate of messages a second for each program."""
     found = tuple(
         Run(
@@ -180,7 +180,7 @@ def latency(title: str, rates: dict[str, int]) -> Case:
         for program, against in LATENCY
         if program in rates
     )
-    return Case(title, Messages(), found, AT_ONCE, topic="each")
+    return Case(title, Messages(), found, settings, topic="each")
 
 
 # ---- growth ----
@@ -238,7 +238,7 @@ def full(high: dict[str, int]) -> tuple[Case, ...]:
     for messages in TARGETED[1:]:
         found += [consume(messages, CONSUME_MAIN), produce(messages, PRODUCE_MAIN)]
     found += [consume(PLAIN, CONSUME_DEFAULT, BY_DEFAULT, ()), produce(PLAIN, PRODUCE_DEFAULT, BY_DEFAULT, ())]
-    found += [latency(LATENCY_LOW, low), latency(LATENCY_HIGH, high), *growth()]
+    found += [latency(LATENCY_LOW, low, AT_ONCE), latency(LATENCY_HIGH, high, EQUAL), *growth()]
     older = ", an older version"
     found += [consume(PLAIN, CONSUME_OLDER, older, every=SELDOM), produce(PLAIN, PRODUCE_OLDER, older, every=SELDOM)]
     for messages in SAMPLED:
@@ -259,7 +259,7 @@ def smoke() -> tuple[Case, ...]:
         produce(PLAIN, PRODUCE_ALL),
         consume(few, CONSUME_SAMPLE),
         produce(few, PRODUCE_SAMPLE),
-        latency(LATENCY_LOW, {program: 500 for program, _ in LATENCY}),
+        latency(LATENCY_LOW, {program: 500 for program, _ in LATENCY}, AT_ONCE),
         grow(CONSUMERS, "consumers", "clients", (2,), PAIRS, 200, "small"),
         grow(THREADS, "threads", "threads", (2,), PAIRS, 2000),
         grow(IDLE, "idle", "threads", (1,), PAIRS, 0),

@@ -94,7 +94,7 @@ class Rounds:
 
     def rates(self, share: float) -> dict[str, int]:
         """For each program, this share of what the slowest in its language keeps up with."""
-        probe = plan.latency("", {program: 0 for program, _ in plan.LATENCY})
+        probe = plan.latency("", {program: 0 for program, _ in plan.LATENCY}, plan.EQUAL)
         able: dict[str, float] = {}
         for run in probe.runs:
             if self._programs[run.program].failure:

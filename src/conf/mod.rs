@@ -69,6 +69,7 @@ pub struct Options {
     pub application_rebalance: bool,
     pub held_max_bytes: usize,
     pub max_poll_interval_ms: u64,
+    pub transaction_timeout_ms: i32,
     /// A static member of the classic protocol, which never leaves its group.
     pub stays_in_group: bool,
 }
@@ -168,6 +169,10 @@ impl Conf {
             auto_commit: self.get("enable.auto.commit")? == "true",
             auto_offset_store: self.get("enable.auto.offset.store")? == "true",
             max_poll_interval_ms: self.get("max.poll.interval.ms")?.parse().unwrap_or(300_000),
+            transaction_timeout_ms: self
+                .get("transaction.timeout.ms")?
+                .parse()
+                .unwrap_or(60_000),
             stays_in_group: !self.get("group.instance.id")?.is_empty()
                 && self.get("group.protocol")? == "classic",
         })

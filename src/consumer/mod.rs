@@ -237,8 +237,10 @@ impl Consumer {
             self.serve(native, state, event);
         }
         for throttle in native.client.throttles() {
-            let row = client::throttle_row(&throttle);
-            state.events.append(1, |batch| batch.push(&row));
+            if state.events.len() < self.capacity() {
+                let row = client::throttle_row(&throttle);
+                state.events.append(1, |batch| batch.push(&row));
+            }
         }
     }
 
@@ -278,13 +280,12 @@ impl Consumer {
                 ControlFlow::Continue(())
             }
         });
-        let aside = taker.aside;
-        let met = !aside.is_empty();
-        if met {
-            stop(native, partitions, &aside);
-            held.put_back(partitions, aside, 0);
-        }
-        met
+        let Some(aside) = taker.aside else {
+            return false;
+        };
+        stop(native, partitions, &aside);
+        held.put_back(partitions, aside, 0);
+        true
     }
 
     /// Bytes of messages that may still be taken; never 0 while nothing is held.
@@ -583,21 +584,24 @@ impl Attention {
     }
 }
 
-/// Messages belong on the queue for rows; should librdkafka ever put one among
-/// the events, it is delivered all the same.
 /// Pauses in librdkafka what has rows here although it is paused.
 fn stop(native: &Native, partitions: &mut Partitions, rows: &Batch) {
     let mut list = List::new();
     for run in &rows.runs {
-        if let Some(partition) = partitions.get_mut(run.partition) {
+        // Not before the first row, as `Consumer::pause` says; an end of the partition is none.
+        if let Some(partition) = partitions.get_mut(run.partition).filter(|p| p.begun) {
             let entry = TopicPartition::new(&partition.topic, partition.partition);
             partition.stopped |= list.add(&entry).is_ok();
         }
     }
-    // If it fails, more rows come, and it is done again.
-    let _ = native.client.pause(&list, true);
+    if !list.is_empty() {
+        // If it fails, more rows come, and it is done again.
+        let _ = native.client.pause(&list, true);
+    }
 }
 
+/// Messages belong on the queue for rows; should librdkafka ever put one among
+/// the events, it is delivered all the same.
 fn hold_messages(state: &mut State, mut event: Event) {
     let mut rows = Batch::default();
     let State {
@@ -612,7 +616,7 @@ fn hold_messages(state: &mut State, mut event: Event) {
     }
     let aside = taker.aside;
     held.put_back(partitions, rows, 0);
-    held.put_back(partitions, aside, 0);
+    held.put_back(partitions, aside.unwrap_or_default(), 0);
 }
 
 fn push_commit(events: &mut Rows, event: &Event) {

@@ -11,7 +11,7 @@ pub struct Taker<'a> {
     partitions: &'a mut Partitions,
     pub out: &'a mut Batch,
     /// What came of partitions that are paused.
-    pub aside: Batch,
+    pub aside: Option<Batch>,
     /// The number of the next row.
     next: &'a mut u64,
     last: Option<Last>,
@@ -30,7 +30,7 @@ impl<'a> Taker<'a> {
         Self {
             partitions,
             out,
-            aside: Batch::default(),
+            aside: None,
             next,
             last: None,
         }
@@ -38,8 +38,9 @@ impl<'a> Taker<'a> {
 
     /// Rows and bytes taken, of which those aside come out later.
     pub fn size(&self) -> (usize, usize) {
-        let (out, aside) = (&self.out, &self.aside);
-        (out.len() + aside.len(), out.bytes() + aside.bytes())
+        let size = |batch: &Batch| (batch.len(), batch.bytes());
+        let (out, aside) = (size(self.out), self.aside.as_ref().map_or((0, 0), size));
+        (out.0 + aside.0, out.1 + aside.1)
     }
 
     pub fn take(&mut self, message: &rd::Message<'_>) {
@@ -56,8 +57,9 @@ impl<'a> Taker<'a> {
             return;
         }
         let (out, topic) = if partition.paused {
-            let topic = self.aside.topics.index(&partition.topic);
-            (&mut self.aside, topic)
+            let aside = self.aside.get_or_insert_default();
+            let topic = aside.topics.index(&partition.topic);
+            (aside, topic)
         } else {
             (&mut *self.out, of.topic)
         };

@@ -15,7 +15,7 @@ use crate::rd::{Client, List};
 const COMMIT_TIME: Duration = Duration::from_secs(1);
 
 /// How long an abort waits for what may still be sent.
-const SEND_TIME: Duration = Duration::from_secs(1);
+const SEND_TIME_MS: i32 = 1000;
 
 const UNSENT: Error = Error {
     code: code::TIMED_OUT,
@@ -52,6 +52,7 @@ impl Producer {
         timeout_ms: i32,
     ) -> Result<()> {
         let (offsets, group) = (offsets.to_vec(), group.to_vec());
+        let timeout_ms = self.txn_timeout(timeout_ms);
         self.while_delivering(move |client| {
             client.send_offsets_to_transaction(&List::of(&offsets)?, &group, timeout_ms)
         })
@@ -61,13 +62,12 @@ impl Producer {
     /// abort, and ends the program. Hence our own flush, and time enough for the rest.
     pub fn commit_transaction(&self, timeout_ms: i32) -> Result<()> {
         let start = Instant::now();
-        let Ok(timeout) = u64::try_from(timeout_ms) else {
-            return self.while_delivering(move |client| client.commit_transaction(timeout_ms));
-        };
+        let timeout_ms = self.txn_timeout(timeout_ms);
         if self.flush(timeout_ms)? > 0 {
             return Err(UNSENT);
         }
-        let left = Duration::from_millis(timeout).saturating_sub(start.elapsed());
+        let timeout = Duration::from_millis(timeout_ms.unsigned_abs().into());
+        let left = timeout.saturating_sub(start.elapsed());
         let left = left.max(COMMIT_TIME).as_millis() as i32;
         self.while_delivering(move |client| client.commit_transaction(left))
     }
@@ -77,9 +77,18 @@ impl Producer {
     /// transaction, and the producer has failed for good. What has been sent is in it; hence the
     /// flush.
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
-        let timeout = u64::try_from(timeout_ms).map_or(SEND_TIME, Duration::from_millis);
-        self.flush(timeout.min(SEND_TIME).as_millis() as i32)?;
+        let timeout_ms = self.txn_timeout(timeout_ms);
+        self.flush(timeout_ms.min(SEND_TIME_MS))?;
         self.while_delivering(move |client| client.abort_transaction(timeout_ms))
+    }
+
+    /// To librdkafka a negative time is for ever in some of these calls.
+    fn txn_timeout(&self, timeout_ms: i32) -> i32 {
+        if timeout_ms < 0 {
+            self.options.transaction_timeout_ms
+        } else {
+            timeout_ms
+        }
     }
 
     /// A close ends the wait, though not the call.

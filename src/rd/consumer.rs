@@ -168,8 +168,8 @@ impl Client {
 
     /// Stops or goes on fetching. What comes to the same partition at the same moment
     /// on librdkafka's own thread may outdate it, and nobody tells. A lost pause shows
-    /// by rows that come. A lost resume would not show; a second one does nothing,
-    /// except after a lost one.
+    /// by rows that come. A lost resume would not show; a second one does nothing where
+    /// the first has been done.
     pub fn pause(&self, partitions: &List, paused: bool) -> Result<()> {
         // SAFETY: the client and the list are alive.
         let code = unsafe {

@@ -143,35 +143,68 @@ static void a_paused_partition_is_silent_and_loses_nothing(void) {
     close_client(consumer);
 }
 
+static uint64_t withheld_by(krs_client consumer) {
+    krs_stats stats = KRS_STATS_INIT;
+    OK(krs_client_stats(consumer, &stats, &err));
+    return stats.rows_withheld;
+}
+
+/* Nothing comes out; returns how many rows are withheld. */
+static uint64_t poll_silently(krs_client consumer, krs_batch **batch) {
+    krs_row row = KRS_ROW_INIT;
+    krs_code code = krs_client_poll(consumer, batch, 1, &row, &err);
+    CHECK(code != KRS_OK || row.kind != KRS_EVENT_MESSAGE, "row %" PRId64, row.offset);
+    return withheld_by(consumer);
+}
+
 static void a_pause_right_after_an_assignment_holds_back_what_comes(void) {
-    enum { TIMES = 100, COUNT = 50 };
+    enum { TIMES = 30, COUNT = 20000, LOOKS = 20 };
     const char *topic = fresh_name("early");
     krs_client consumer = unsubscribed(fresh_name("group"), "false");
     krs_batch *batch = NULL;
-    krs_row row = KRS_ROW_INIT;
-    krs_stats stats = KRS_STATS_INIT;
     partitions_t list;
     send_values(topic, 0, 0, COUNT);
     for (int i = 0; i < TIMES; i++) {
-        int64_t from = i * 7 % COUNT;
+        int64_t from = i * 7;
+        uint64_t withheld = 0;
         double end = seconds() + PATIENCE_MS / 1000.0;
         OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, from), &err));
         OK(krs_consumer_pause(consumer, &list.columns, NULL, NULL, &err));
-        do { /* What is fetched all the same, the core holds back. */
-            krs_code code = krs_client_poll(consumer, &batch, 1, &row, &err);
-            CHECK(code != KRS_OK || row.kind != KRS_EVENT_MESSAGE, "row %" PRId64 " of pause %d",
-                  row.offset, i);
+        while (withheld == 0) { /* What is fetched all the same, the core holds back. */
             CHECK(seconds() < end, "nothing was fetched after assignment %d", i);
-            OK(krs_client_stats(consumer, &stats, &err));
-        } while (stats.rows_withheld == 0);
+            withheld = poll_silently(consumer, &batch);
+        }
+        for (int look = 0; look < LOOKS; look++) { /* And it is not fetched for long. */
+            withheld = poll_silently(consumer, &batch);
+            CHECK(withheld < COUNT / 2, "%" PRIu64 " rows are withheld", withheld);
+        }
         OK(krs_consumer_resume(consumer, &list.columns, NULL, NULL, &err));
-        for (int64_t offset = from; offset < COUNT; offset++) {
+        for (int64_t offset = from; offset < from + 3000; offset++) {
             int64_t got = next_offset(consumer, &batch);
             CHECK(got == offset, "%" PRId64 " instead of %" PRId64 " after resume %d", got, offset,
                   i);
         }
     }
     printf("%d pauses before the first row\n", TIMES);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+static void an_empty_partition_may_be_paused_again_and_again(void) {
+    const char *topic = fresh_name("empty");
+    krs_client consumer = unsubscribed(fresh_name("group"), "false");
+    krs_batch *batch = NULL;
+    partitions_t list;
+    send_values(topic, 1, 0, 1); /* The topic is there, its partition 0 empty. */
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    OK(krs_consumer_pause(consumer, &list.columns, NULL, NULL, &err));
+    while (poll_silently(consumer, &batch) == 0) {
+        /* The end of the partition comes, and is withheld. */
+    }
+    OK(krs_consumer_pause(consumer, &list.columns, NULL, NULL, &err));
+    OK(krs_consumer_resume(consumer, &list.columns, NULL, NULL, &err));
+    send_values(topic, 0, 0, 1);
+    CHECK(next_offset(consumer, &batch) == 0, "another offset");
     krs_batch_free(batch);
     close_client(consumer);
 }
@@ -512,6 +545,7 @@ TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
       TEST(a_refused_seek_leaves_the_partition_alive),
       TEST(a_paused_partition_is_silent_and_loses_nothing),
       TEST(a_pause_right_after_an_assignment_holds_back_what_comes),
+      TEST(an_empty_partition_may_be_paused_again_and_again),
       TEST(no_stale_row_after_a_seek_or_assignment_of_another_thread),
       TEST(position_and_committed_speak_of_what_was_delivered),
       TEST(a_commit_takes_nothing_of_a_batch_that_is_out),

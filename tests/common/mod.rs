@@ -91,7 +91,7 @@ pub fn library_dir_with_soname() -> PathBuf {
 fn link(command: &mut Command) {
     if std::env::var_os("KRS_TEST_STATIC").is_some() {
         command.arg(library_dir().join("libkafka_rs.a"));
-        command.args(["-ldl", "-lm"]);
+        command.args(beside_the_archive());
         return;
     }
     let dir = library_dir_with_soname();
@@ -100,6 +100,15 @@ fn link(command: &mut Command) {
         .arg(&dir)
         .arg("-lkafka_rs")
         .arg(rpath(&dir));
+}
+
+/// What cargo's static library needs beyond a C compiler's own libraries.
+pub fn beside_the_archive() -> Vec<&'static str> {
+    let mut libraries = vec!["-ldl", "-lm"];
+    if std::env::var_os("OPENSSL_NO_VENDOR").is_some() {
+        libraries.extend(["-lssl", "-lcrypto"]);
+    }
+    libraries
 }
 
 /// Has a program look in `dir` first: cargo sets `LD_LIBRARY_PATH`, to where an

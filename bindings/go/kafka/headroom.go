@@ -13,14 +13,18 @@ import (
 // a third of its processor time; see bench/NOTES.md). So as long as messages flow there is a piece of heap that nobody
 // touches, which takes no memory, but makes the heap a larger one. Garbage may take as much memory as that piece is large.
 type headroom struct {
-	allocated atomic.Int64 // bytes, since the last look
-	held      atomic.Pointer[strings.Builder]
+	allocated atomic.Int64 // bytes for messages, since the last look
+	looking   atomic.Bool
+	// Of who looks alone.
+	room  *strings.Builder
+	quiet int // looks in a row at which few messages had come
 }
 
 const (
 	headroomBytes = 32 << 20
-	headroomAfter = 8 << 20 // bytes allocated in headroomLooks
-	headroomLooks = time.Second
+	headroomLooks = 100 * time.Millisecond
+	headroomAfter = 1 << 20 // bytes allocated between two looks
+	headroomQuiet = 10      // looks
 )
 
 // messageHeadroom is that of all clients.
@@ -28,29 +32,34 @@ var messageHeadroom headroom
 
 // note takes note of memory that was allocated for messages.
 func (h *headroom) note(bytes int) {
-	if h.allocated.Add(int64(bytes)) > headroomAfter && h.held.Load() == nil {
-		h.hold()
+	h.allocated.Add(int64(bytes))
+	if !h.looking.Load() && h.looking.CompareAndSwap(false, true) {
+		time.AfterFunc(headroomLooks, h.looks)
 	}
 }
 
-func (h *headroom) hold() {
-	// Unlike make, a Builder does not clear its memory.
-	room := new(strings.Builder)
-	if !h.held.CompareAndSwap(nil, room) {
-		return
-	}
-	// Who has set a limit needs the collector to heed it.
-	if debug.SetMemoryLimit(-1) == math.MaxInt64 {
-		room.Grow(headroomBytes)
-	}
-	time.AfterFunc(headroomLooks, h.look)
-}
-
-// look gives the memory back if few messages came since the last look.
-func (h *headroom) look() {
-	if h.allocated.Swap(0) > headroomAfter {
-		time.AfterFunc(headroomLooks, h.look)
+func (h *headroom) looks() {
+	if h.look() {
+		time.AfterFunc(headroomLooks, h.looks)
 	} else {
-		h.held.Store(nil)
+		h.looking.Store(false)
 	}
+}
+
+// look makes the heap larger, or gives that back, and tells whether to look again.
+func (h *headroom) look() bool {
+	h.quiet++
+	if h.allocated.Swap(0) > headroomAfter {
+		h.quiet = 0
+		if h.room == nil && debug.SetMemoryLimit(-1) == math.MaxInt64 { // Who set a limit needs all collections.
+			h.room = new(strings.Builder)
+			h.room.Grow(headroomBytes) // Unlike make, it does not clear the memory.
+		}
+	}
+	if h.quiet < headroomQuiet {
+		return true
+	}
+	h.room = nil
+	h.quiet = 0
+	return false
 }

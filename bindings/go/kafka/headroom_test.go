@@ -16,24 +16,26 @@ func TestHeadroomIsThereWhileMessagesFlowAndTakesNoMemory(t *testing.T) {
 		return int64(stats.HeapAlloc)
 	}
 	before := heap()
-	h.note(headroomAfter)
-	if h.held.Load() != nil {
+	h.allocated.Store(headroomAfter)
+	h.look()
+	if h.room != nil {
 		t.Error("there for a few messages")
 	}
 	resident := residentBytes(t)
-	h.note(1)
+	h.allocated.Store(headroomAfter + 1)
+	h.look()
 	if grown := heap() - before; grown < headroomBytes/2 || grown > 2*headroomBytes {
 		t.Errorf("the heap has grown by %d bytes", grown)
 	}
 	if grown := residentBytes(t) - resident; grown > headroomBytes/4 {
 		t.Errorf("it takes %d bytes of memory", grown)
 	}
-	h.look()
-	if h.held.Load() == nil {
-		t.Error("gone while messages flow")
+	for i := 1; i < headroomQuiet; i++ {
+		if !h.look() || h.room == nil {
+			t.Fatal("gone at the first pause")
+		}
 	}
-	h.look()
-	if h.held.Load() != nil || heap()-before > headroomBytes/4 {
+	if h.look() || h.room != nil || heap()-before > headroomBytes/4 {
 		t.Error("still there when none came")
 	}
 }
