@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -125,21 +124,15 @@ func TestWhatIsKeptStaysAsItWasAndPinsLittle(t *testing.T) {
 	}
 	produce(t, topic, values...)
 	c := assigned(t, topic, nil)
-	heap := func() int64 {
-		runtime.GC()
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return int64(stats.HeapAlloc)
-	}
 	var kept []*Message
-	before := heap()
+	before := heapBytes()
 	for i := 0; i < count; i++ {
 		m := must(c.ReadMessage(patient))(t)
 		if i%100 == 0 {
 			kept = append(kept, m)
 		}
 	}
-	each := (heap() - before) / int64(len(kept))
+	each := (heapBytes() - before) / int64(len(kept))
 	t.Logf("each message that was kept pins %d bytes", each)
 	if each > 64<<10+10_000 {
 		t.Errorf("each message that was kept pins %d bytes", each)

@@ -3,6 +3,7 @@ package kafka
 import (
 	"fmt"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -115,6 +116,17 @@ func receive[T any](t *testing.T, from chan T) T {
 		t.Fatal("nothing came")
 	}
 	panic("not reached")
+}
+
+// heapBytes is what the heap holds, once no message has flowed for a while.
+func heapBytes() int64 {
+	for messageHeadroom.looking.Load() {
+		time.Sleep(headroomLooks)
+	}
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
 }
 
 // numbers are the texts of [from, to).

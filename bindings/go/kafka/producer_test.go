@@ -411,18 +411,12 @@ func TestClosingTwiceAndCallsAfterCloseAreErrors(t *testing.T) {
 
 func TestAnIdleProducerIsSmall(t *testing.T) {
 	const count = 20
-	heap := func() uint64 {
-		runtime.GC()
-		var stats runtime.MemStats
-		runtime.ReadMemStats(&stats)
-		return stats.HeapAlloc
-	}
-	before := heap()
+	before := heapBytes()
 	producers := make([]*Producer, count)
 	for i := range producers {
 		producers[i] = newProducer(t, nil)
 	}
-	each := int64(heap()-before) / count
+	each := (heapBytes() - before) / count
 	t.Logf("%d bytes of heap for an idle producer", each)
 	if each > 1<<20 {
 		t.Errorf("%d bytes of heap for an idle producer", each)
