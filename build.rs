@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-/// What `src/rd/memory.c` and `src/rd/clock.c` stand in for.
-const WRAPPED: [&str; 7] = [
+/// What `src/rd/memory.c`, `clock.c` and `idle.c` stand in for.
+const WRAPPED: [&str; 8] = [
     "malloc",
     "calloc",
     "realloc",
@@ -11,6 +11,7 @@ const WRAPPED: [&str; 7] = [
     "free",
     "clock_gettime",
     "gettimeofday",
+    "poll",
 ];
 
 fn main() {
@@ -33,6 +34,7 @@ fn main() {
     compile("peek", &librdkafka);
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
     compile("clock", &librdkafka);
+    compile("idle", &librdkafka);
 }
 
 fn from_dependency(variable: &str) -> PathBuf {

@@ -158,6 +158,7 @@ promises! {
     figures {
         what_is_held_is_bounded_and_goes_on_as_it_comes_back,
         the_statistics_are_there_as_text_and_as_figures,
+        a_producer_whose_broker_is_slow_leaves_the_processor_alone,
     }
     stale {
         ;

@@ -1,8 +1,8 @@
-//! Gives the extension module the allocator and the clock that the shared library has (see `src/rd/memory.c` and `clock.c`
-//! of kafka_rs), and hides all that it is linked from: a process may hold another librdkafka.
+//! Gives the extension module the allocator, clock and wait that the shared library has (see `src/rd/memory.c`, `clock.c` and
+//! `idle.c` of kafka_rs), and hides all that it is linked from: a process may hold another librdkafka.
 
 /// What those stand in for.
-const WRAPPED: [&str; 7] = [
+const WRAPPED: [&str; 8] = [
     "malloc",
     "calloc",
     "realloc",
@@ -10,6 +10,7 @@ const WRAPPED: [&str; 7] = [
     "free",
     "clock_gettime",
     "gettimeofday",
+    "poll",
 ];
 
 fn main() {

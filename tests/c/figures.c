@@ -163,5 +163,42 @@ static void the_statistics_are_there_as_text_and_as_figures(void) {
     close_client(producer);
 }
 
+/* librdkafka's own thread would turn in a circle here, and take a whole processor. */
+static void a_producer_whose_broker_is_slow_leaves_the_processor_alone(void) {
+    enum { SECONDS = 3, A_SECOND = 1000 };
+    krs_mock slow;
+    krs_conf *conf = NULL;
+    krs_client producer;
+    krs_message message = KRS_MESSAGE_INIT;
+    char at[500];
+    double start, used;
+    OK(krs_mock_open(1, &slow, &err));
+    OK(krs_mock_bootstrap(slow, at, sizeof at, NULL, &err));
+    OK(krs_mock_set_broker_delay(slow, 1, 100, &err));
+    OK(krs_conf_new(KRS_PRODUCER, &conf, &err));
+    OK(krs_conf_set(conf, "bootstrap.servers", at, &err));
+    OK(krs_conf_set(conf, "enable.idempotence", "true", &err));
+    OK(krs_client_open(conf, &producer, &err));
+    krs_conf_free(conf);
+    message.topic = topic_of(producer, "slow");
+    message.value = bytes("x");
+    OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
+    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+    start = cpu_seconds();
+    for (int i = 0; i < SECONDS * A_SECOND; i++) {
+        message.partition = i % 4;
+        OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
+        work_for(1000000 / A_SECOND);
+    }
+    used = cpu_seconds() - start;
+    CHECK(used < 0.5 * SECONDS * slowness(), "%.1f s in %d s", used, SECONDS);
+    printf("%.0f %% of a processor for %d messages a second, answered after 100 ms\n",
+           100 * used / SECONDS, A_SECOND);
+    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+    close_client(producer);
+    OK(krs_mock_close(slow, &err));
+}
+
 TESTS(TEST(what_is_held_is_bounded_and_goes_on_as_it_comes_back),
-      TEST(the_statistics_are_there_as_text_and_as_figures))
+      TEST(the_statistics_are_there_as_text_and_as_figures),
+      TEST(a_producer_whose_broker_is_slow_leaves_the_processor_alone))
