@@ -23,6 +23,7 @@ fn main() {
     );
     // The number is that of `krs_abi_version()`.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libkafka_rs.so.1");
+    println!("cargo::metadata=wrapped={}", WRAPPED.join(" "));
     // A sanitizer must see every allocation.
     if std::env::var_os("CARGO_CFG_SANITIZE").is_none() {
         for name in WRAPPED {

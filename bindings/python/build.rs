@@ -1,20 +1,10 @@
 //! Gives the extension module the allocator, clock and wait that the shared library has (see `src/rd/memory.c`, `clock.c` and
 //! `idle.c` of kafka_rs), and hides all that it is linked from: a process may hold another librdkafka.
 
-/// What those stand in for.
-const WRAPPED: [&str; 8] = [
-    "malloc",
-    "calloc",
-    "realloc",
-    "posix_memalign",
-    "free",
-    "clock_gettime",
-    "gettimeofday",
-    "poll",
-];
-
 fn main() {
-    for name in WRAPPED {
+    // kafka_rs says which functions those stand in for.
+    let wrapped = std::env::var("DEP_KAFKA_RS_WRAPPED").expect("kafka_rs's build script ran");
+    for name in wrapped.split(' ') {
         println!("cargo::rustc-cdylib-link-arg=-Wl,--wrap={name}");
     }
     println!("cargo::rustc-cdylib-link-arg=-Wl,--exclude-libs,ALL");

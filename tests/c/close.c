@@ -229,18 +229,16 @@ static void *in_transaction(void *arg) {
 }
 
 /* A producer with a message in a transaction; or not begun, for way 0. */
-static krs_client transactional(const char *topic, int way) {
-    krs_message message = KRS_MESSAGE_INIT;
-    krs_client producer =
-        open_client(KRS_PRODUCER, "transactional.id", fresh_name("id"), (char *)NULL);
-    if (way > 0) {
-        OK(krs_txn_init(producer, PATIENCE_MS, &err));
-        OK(krs_txn_begin(producer, &err));
-        message.topic = topic_of(producer, topic);
-        message.value = bytes("x");
-        OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
-        OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+static krs_client for_way(int way, const char *topic) {
+    const char *id = fresh_name("id");
+    krs_client producer;
+    if (way == 0) {
+        return open_client(KRS_PRODUCER, "transactional.id", id, (char *)NULL);
     }
+    producer = transactional(id);
+    OK(krs_txn_begin(producer, &err));
+    send_one(producer, topic_of(producer, topic));
+    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
     return producer;
 }
 
@@ -255,7 +253,7 @@ static void closing_ends_the_calls_of_a_transaction(void) {
     for (int i = 0; i < WAYS * ROUNDS; i++) {
         pair_t pair = open_pair(topic, true);
         transactor_t it = {
-            transactional(topic, i % WAYS), group, one(&list, topic, 0, 1), i % WAYS, 0, 0};
+            for_way(i % WAYS, topic), group, one(&list, topic, 0, 1), i % WAYS, 0, 0};
         pthread_t thread;
         OK(krs_consumer_group_metadata(pair.consumer, metadata, sizeof metadata, &it.group.len,
                                        &err));

@@ -3,19 +3,6 @@
 
 /* ---- a client that can't go on --------------------------------------------------------------- */
 
-static krs_client transactional(const char *id) {
-    krs_client producer = open_client(KRS_PRODUCER, "transactional.id", id, (char *)NULL);
-    OK(krs_txn_init(producer, PATIENCE_MS, &err));
-    return producer;
-}
-
-static void send_one(krs_client producer, krs_topic topic) {
-    krs_message message = KRS_MESSAGE_INIT;
-    message.topic = topic;
-    message.value = bytes("x");
-    OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
-}
-
 static void expect_fatal(krs_client client) {
     krs_code code = krs_client_fatal(client, &err);
     CHECK(code != KRS_OK && (err.flags & KRS_ERROR_FATAL), "%s", krs_error_name(code));

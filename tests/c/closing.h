@@ -108,6 +108,19 @@ static inline void close_pair(pair_t *pair, const char *situation) {
     krs_batch_free(pair->batch);
 }
 
+static inline krs_client transactional(const char *id) {
+    krs_client producer = open_client(KRS_PRODUCER, "transactional.id", id, (char *)NULL);
+    OK(krs_txn_init(producer, PATIENCE_MS, &err));
+    return producer;
+}
+
+static inline void send_one(krs_client producer, krs_topic topic) {
+    krs_message message = KRS_MESSAGE_INIT;
+    message.topic = topic;
+    message.value = bytes("x");
+    OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
+}
+
 /* ---- what is left ---------------------------------------------------------------------------- */
 
 static inline int entries(const char *directory) {

@@ -167,7 +167,6 @@ static void the_statistics_are_there_as_text_and_as_figures(void) {
 static void a_producer_whose_broker_is_slow_leaves_the_processor_alone(void) {
     enum { SECONDS = 3, A_SECOND = 1000 };
     krs_mock slow;
-    krs_conf *conf = NULL;
     krs_client producer;
     krs_message message = KRS_MESSAGE_INIT;
     char at[500];
@@ -175,11 +174,8 @@ static void a_producer_whose_broker_is_slow_leaves_the_processor_alone(void) {
     OK(krs_mock_open(1, &slow, &err));
     OK(krs_mock_bootstrap(slow, at, sizeof at, NULL, &err));
     OK(krs_mock_set_broker_delay(slow, 1, 100, &err));
-    OK(krs_conf_new(KRS_PRODUCER, &conf, &err));
-    OK(krs_conf_set(conf, "bootstrap.servers", at, &err));
-    OK(krs_conf_set(conf, "enable.idempotence", "true", &err));
-    OK(krs_client_open(conf, &producer, &err));
-    krs_conf_free(conf);
+    producer = open_client(KRS_PRODUCER, "bootstrap.servers", at, "enable.idempotence", "true",
+                           (char *)NULL);
     message.topic = topic_of(producer, "slow");
     message.value = bytes("x");
     OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));

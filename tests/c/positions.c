@@ -15,6 +15,16 @@ static int64_t next_offset(krs_client consumer, krs_batch **batch) {
     return row.offset;
 }
 
+/* The rows [from, until) come next, after `what` number `i`. */
+static void expect_offsets(krs_client consumer, krs_batch **batch, int64_t from, int64_t until,
+                           const char *what, int i) {
+    for (int64_t offset = from; offset < until; offset++) {
+        int64_t got = next_offset(consumer, batch);
+        CHECK(got == offset, "%" PRId64 " instead of %" PRId64 " after %s %d", got, offset, what,
+              i);
+    }
+}
+
 static void a_thousand_assignments_of_one_partition_each_give_rows(void) {
     enum { TIMES = 1000, COUNT = 50 };
     const char *topic = fresh_name("assign");
@@ -42,7 +52,7 @@ static void a_seek_is_exact_also_right_after_an_assignment(void) {
     unsigned seed = 1;
     send_values(topic, 0, 0, COUNT);
     for (int i = 0; i < TIMES; i++) {
-        int64_t to = rand_r(&seed) % COUNT;
+        int64_t to = rand_r(&seed) % COUNT, until = to + i % 30;
         if (i % 10 == 0) { /* Fetching has not begun when the seek comes. */
             const krs_partitions *stored = one(&list, topic, 0, KRS_OFFSET_NONE);
             OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, stored, &err));
@@ -50,11 +60,7 @@ static void a_seek_is_exact_also_right_after_an_assignment(void) {
         /* With no time to wait for it, the seek is done later; rows from before never come. */
         OK(krs_consumer_seek(consumer, one(&list, topic, 0, to), i % 20 ? -1 : 0, NULL, NULL,
                              &err));
-        for (int64_t offset = to; offset < COUNT && offset < to + i % 30; offset++) {
-            int64_t got = next_offset(consumer, &batch);
-            CHECK(got == offset, "%" PRId64 " instead of %" PRId64 " after seek %d", got, offset,
-                  i);
-        }
+        expect_offsets(consumer, &batch, to, until < COUNT ? until : COUNT, "seek", i);
     }
     printf("%d seeks\n", TIMES);
     krs_batch_free(batch);
@@ -143,18 +149,14 @@ static void a_paused_partition_is_silent_and_loses_nothing(void) {
     close_client(consumer);
 }
 
-static uint64_t withheld_by(krs_client consumer) {
-    krs_stats stats = KRS_STATS_INIT;
-    OK(krs_client_stats(consumer, &stats, &err));
-    return stats.rows_withheld;
-}
-
 /* Nothing comes out; returns how many rows are withheld. */
 static uint64_t poll_silently(krs_client consumer, krs_batch **batch) {
     krs_row row = KRS_ROW_INIT;
+    krs_stats stats = KRS_STATS_INIT;
     krs_code code = krs_client_poll(consumer, batch, 1, &row, &err);
     CHECK(code != KRS_OK || row.kind != KRS_EVENT_MESSAGE, "row %" PRId64, row.offset);
-    return withheld_by(consumer);
+    OK(krs_client_stats(consumer, &stats, &err));
+    return stats.rows_withheld;
 }
 
 static void a_pause_right_after_an_assignment_holds_back_what_comes(void) {
@@ -179,11 +181,7 @@ static void a_pause_right_after_an_assignment_holds_back_what_comes(void) {
             CHECK(withheld < COUNT / 2, "%" PRIu64 " rows are withheld", withheld);
         }
         OK(krs_consumer_resume(consumer, &list.columns, NULL, NULL, &err));
-        for (int64_t offset = from; offset < from + 3000; offset++) {
-            int64_t got = next_offset(consumer, &batch);
-            CHECK(got == offset, "%" PRId64 " instead of %" PRId64 " after resume %d", got, offset,
-                  i);
-        }
+        expect_offsets(consumer, &batch, from, from + 3000, "resume", i);
     }
     printf("%d pauses before the first row\n", TIMES);
     krs_batch_free(batch);

@@ -484,25 +484,32 @@ static void receive_the_rest(member_t *member) {
 
 /* ---- meddling ------------------------------------------------------------------------------ */
 
+/* Lists up to `most` partitions that are owned, from `first` on, each with a place to begin a step
+ * at; returns how many. */
+static size_t begin_elsewhere(member_t *member, partitions_t *list, int32_t first, size_t most) {
+    size_t n = 0;
+    partitions(list, member->group->topic, 0, 0, 0);
+    for (int32_t i = 0; i < PARTITIONS && n < most; i++) {
+        int32_t p = (first + i) % PARTITIONS;
+        if (member->tracks[p].owned) {
+            list->partition[n] = p;
+            list->offset[n++] = somewhere(member, p);
+            begin(&member->tracks[p]);
+        }
+    }
+    list->columns.count = n;
+    return n;
+}
+
 static void seek_some(member_t *member, bool several) {
     krs_batch *answer = NULL;
     krs_batch_view view = KRS_BATCH_VIEW_INIT;
     partitions_t list;
-    size_t n = 0;
     int32_t first = (int32_t)(rand_r(&member->seed) % PARTITIONS);
-    partitions(&list, member->group->topic, 0, 0, 0);
-    for (int32_t i = 0; i < PARTITIONS && (several || n == 0); i++) {
-        int32_t p = (first + i) % PARTITIONS;
-        if (member->tracks[p].owned) {
-            list.partition[n] = p;
-            list.offset[n++] = somewhere(member, p);
-            begin(&member->tracks[p]);
-        }
-    }
+    size_t n = begin_elsewhere(member, &list, first, several ? PARTITIONS : 1);
     if (n == 0) {
         return;
     }
-    list.columns.count = n;
     OK(krs_consumer_seek(member->consumer, &list.columns, rand_r(&member->seed) % 2 * 20, &answer,
                          &view, &err));
     for (uint32_t i = 0; i < n; i++) {
@@ -541,20 +548,11 @@ static void pause_or_resume(member_t *member, int32_t p, bool pause) {
 /* In an eager group: all anew, each at another place. */
 static void assign_all(member_t *member) {
     partitions_t list;
-    size_t n = 0;
+    size_t n = begin_elsewhere(member, &list, 0, PARTITIONS);
     krs_code code;
-    partitions(&list, member->group->topic, 0, 0, 0);
-    for (int32_t p = 0; p < PARTITIONS; p++) {
-        if (member->tracks[p].owned) {
-            list.partition[n] = p;
-            list.offset[n++] = somewhere(member, p);
-            begin(&member->tracks[p]);
-        }
-    }
     if (n == 0) {
         return;
     }
-    list.columns.count = n;
     code = krs_consumer_assign(member->consumer, KRS_ASSIGN_REPLACE, &list.columns, &err);
     CHECK(code == KRS_OK || code == KRS_ERR_STATE, "%s", err.message);
     for (size_t i = 0; i < n; i++) {

@@ -29,20 +29,12 @@ type scene struct {
 
 // open has a producer that has sent, and two consumers with messages that nobody has read.
 func (s *scene) open() {
-	s.producer = newProducer(s.T, s.with(s.producing))
+	s.producer = newProducer(s.T, s.settings.with(s.producing))
 	for _, channel := range []bool{false, true} {
-		c := newConsumer(s.T, s.with(ConfigMap{"go.events.channel.enable": channel}))
+		c := newConsumer(s.T, s.settings.with(ConfigMap{"go.events.channel.enable": channel}))
 		s.consumers = append(s.consumers, c)
 		check(s.T, c.Subscribe(s.topic, nil))
 	}
-}
-
-func (s *scene) with(settings ConfigMap) ConfigMap {
-	all := s.settings.clone()
-	for key, value := range settings {
-		all[key] = value
-	}
-	return all
 }
 
 func (s *scene) beginToRead() {

@@ -57,12 +57,18 @@ func check(t *testing.T, err error) {
 	}
 }
 
-func newProducer(t *testing.T, settings ConfigMap) *Producer {
-	t.Helper()
-	all := ConfigMap{"bootstrap.servers": servers}
+// with returns both, of which the second wins.
+func (m ConfigMap) with(settings ConfigMap) ConfigMap {
+	all := m.clone()
 	for key, value := range settings {
 		all[key] = value
 	}
+	return all
+}
+
+func newProducer(t *testing.T, settings ConfigMap) *Producer {
+	t.Helper()
+	all := ConfigMap{"bootstrap.servers": servers}.with(settings)
 	p := must(NewProducer(&all))(t)
 	t.Cleanup(p.Close)
 	return p
@@ -76,9 +82,7 @@ func newConsumer(t *testing.T, settings ConfigMap) *Consumer {
 		// It sometimes forgets to answer who joins a group, and remembers when the member times out.
 		all["session.timeout.ms"] = 6000
 	}
-	for key, value := range settings {
-		all[key] = value
-	}
+	all = all.with(settings)
 	c := must(NewConsumer(&all))(t)
 	t.Cleanup(func() { c.Close() })
 	return c
