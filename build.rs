@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-/// What `src/rd/memory.c`, `clock.c` and `idle.c` stand in for.
-const WRAPPED: [&str; 8] = [
+/// What `src/rd/memory.c`, `clock.c`, `idle.c` and `sequence.c` stand in for.
+const WRAPPED: [&str; 9] = [
     "malloc",
     "calloc",
     "realloc",
@@ -12,6 +12,7 @@ const WRAPPED: [&str; 8] = [
     "clock_gettime",
     "gettimeofday",
     "poll",
+    "rd_kafka_ProduceRequest",
 ];
 
 fn main() {
@@ -36,6 +37,7 @@ fn main() {
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
     compile("clock", &librdkafka);
     compile("idle", &librdkafka);
+    compile("sequence", &librdkafka);
 }
 
 fn from_dependency(variable: &str) -> PathBuf {

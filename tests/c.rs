@@ -160,6 +160,10 @@ promises! {
         the_statistics_are_there_as_text_and_as_figures,
         a_producer_whose_broker_is_slow_leaves_the_processor_alone,
     }
+    sequence {
+        ;
+        what_is_acknowledged_is_in_the_log_of_a_topic_made_this_moment,
+    }
     stale {
         ;
         no_stale_row_whatever_other_threads_do_in_an_eager_group,
