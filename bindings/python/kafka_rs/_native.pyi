@@ -181,6 +181,16 @@ class ProducerCore:
         headers: HeadersType | None = None,
     ) -> None:
         """Sends a message, asynchronously."""
+    def _produce_for(
+        self,
+        future: Any,
+        topic: str,
+        value: Data | None,
+        key: Data | None,
+        partition: int,
+        timestamp: int,
+        headers: HeadersType | None,
+    ) -> None: ...
     def produce_batch(
         self,
         topic: str,

@@ -97,17 +97,19 @@ class Producer(ClusterCalls, _native.ProducerCore):
         17
         """
         report: Future[Message] = Future()
-
-        def told(error: KafkaError | None, message: Message) -> None:
-            if not report.set_running_or_notify_cancel():
-                return
-            if error is None:
-                report.set_result(message)
-            else:
-                report.set_exception(KafkaException(error))
-
-        self.produce(topic, value, key, partition, told, None, timestamp, headers)
+        self._produce_for(report, topic, value, key, partition, timestamp, headers)
         return report
+
+    def _settle(self, futures: list[Any], reports: list[Message]) -> None:
+        """Called for messages that were sent with a future."""
+        for future, report in zip(futures, reports, strict=True):
+            if not future.set_running_or_notify_cancel():
+                continue
+            error = report.error()
+            if error is None:
+                future.set_result(report)
+            else:
+                future.set_exception(KafkaException(error))
 
     def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
         """Gives up messages that wait to be sent, or that a broker has not answered for, or both.

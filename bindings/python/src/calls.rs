@@ -1,12 +1,19 @@
-//! The callbacks of messages that have no report yet.
+//! Who waits for the reports of messages that have none yet.
 
 use std::time::Instant;
 
 use pyo3::prelude::*;
 
+/// Who is told of a report.
+pub enum Waiting {
+    Callback(Py<PyAny>),
+    /// Of asyncio or of concurrent.futures; done by the producer's `_settle`.
+    Future(Py<PyAny>),
+}
+
 /// A message whose report the program waits for.
 pub struct Call {
-    pub callback: Py<PyAny>,
+    pub waiting: Waiting,
     pub sent: Instant,
 }
 

@@ -14,7 +14,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::calls::{Call, Calls};
+use crate::calls::{Call, Calls, Waiting};
 use crate::conf::{self, Handles, Setting, c_string};
 use crate::consumer::describe;
 use crate::error::{Error, Result, call, kafka_error};
@@ -149,11 +149,12 @@ impl ProducerCore {
         }
     }
 
-    fn wait_for(&self, callback: Option<Py<PyAny>>) -> u64 {
-        match callback {
-            Some(callback) => {
+    /// The number by which the report of a message finds who waits for it.
+    fn wait_for(&self, waiting: Option<Waiting>) -> u64 {
+        match waiting {
+            Some(waiting) => {
                 let sent = Instant::now();
-                self.calls.lock().add(Call { callback, sent })
+                self.calls.lock().add(Call { waiting, sent })
             }
             None if self.on_reports.lock().is_some() => BY_THE_LIST,
             None => 0,
@@ -191,8 +192,18 @@ impl ProducerCore {
         drop(forgotten);
     }
 
-    /// Calls back for what has been reported, and returns for how many.
+    /// Calls back for what has been reported, settles futures, and returns how many were told.
     fn dispatch(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let mut settled = Settled::default();
+        let told = Self::dispatch_rows(slf, &mut settled);
+        // Also when a callback raised: what was taken out is told.
+        settled.tell(slf)?;
+        let told = told?;
+        Self::serve_logs(slf)?;
+        Ok(told)
+    }
+
+    fn dispatch_rows<'py>(slf: &Bound<'py, Self>, settled: &mut Settled<'py>) -> PyResult<usize> {
         let py = slf.py();
         let mut served = 0;
         let mut now = None;
@@ -231,24 +242,27 @@ impl ProducerCore {
             let call = slf.get().calls.lock().take(taken.rows.opaque[taken.row]);
             let Some(call) = call else { continue };
             let code = taken.rows.code[taken.row];
-            let only_errors = &slf.get().only_errors;
-            if code == 0 && only_errors.load(Ordering::Relaxed) {
-                continue;
-            }
-            served += 1;
             let latency = now
                 .get_or_insert_with(Instant::now)
                 .duration_since(call.sent);
-            let error = match code {
-                0 => py.None(),
-                code => kafka_error(py, code, None, 0)?,
-            };
             let message = Message::reported(taken.rows, taken.row, Some(latency.as_secs_f64()));
-            call.callback
-                .bind(py)
-                .call1((error, Bound::new(py, message)?))?;
+            match call.waiting {
+                Waiting::Future(future) => settled.add(future, Bound::new(py, message)?),
+                Waiting::Callback(_)
+                    if code == 0 && slf.get().only_errors.load(Ordering::Relaxed) =>
+                {
+                    continue;
+                }
+                Waiting::Callback(callback) => {
+                    let error = match code {
+                        0 => py.None(),
+                        code => kafka_error(py, code, None, 0)?,
+                    };
+                    callback.bind(py).call1((error, Bound::new(py, message)?))?;
+                }
+            }
+            served += 1;
         }
-        Self::serve_logs(slf)?;
         Ok(served)
     }
 
@@ -282,6 +296,45 @@ impl ProducerCore {
         give_lines(slf.as_any(), lines)
     }
 
+    fn send(
+        &self,
+        py: Python<'_>,
+        outgoing: &Outgoing<'_, '_>,
+        waiting: Option<Waiting>,
+    ) -> PyResult<()> {
+        let client = self.client()?;
+        let topic = outgoing
+            .topic
+            .cast::<PyString>()
+            .map_err(|_| PyTypeError::new_err("topic must be str"))?;
+        let (value, key) = (Data::of(outgoing.value)?, Data::of(outgoing.key)?);
+        let headers = match outgoing.headers {
+            None => Vec::new(),
+            headers => {
+                encode_headers(&self::headers(headers)?).map_err(|error| refused(py, error))?
+            }
+        };
+        let mut message = krs_message::new();
+        message.topic = self.topic(client, topic)?;
+        message.partition = outgoing.partition;
+        message.key = krs_bytes::of(key.get());
+        message.value = krs_bytes::of(value.get());
+        if !headers.is_empty() {
+            message.headers = krs_bytes::of(Some(&headers));
+        }
+        message.timestamp = outgoing.timestamp.max(0);
+        message.opaque = self.wait_for(waiting);
+        if message.opaque == 0 {
+            message.flags = ffi::KRS_MESSAGE_NO_REPORT;
+        }
+        // The lock stays ours: with a timeout of 0 the call does not wait.
+        // SAFETY: what the message points to is alive.
+        call(|err| unsafe { ffi::krs_producer_send(client, &message, 0, err) }).map_err(|error| {
+            self.forget_call(message.opaque);
+            refused(py, error)
+        })
+    }
+
     fn pending(&self, client: krs_client) -> Result<usize> {
         let mut pending = 0;
         // SAFETY: a place for the result.
@@ -293,6 +346,41 @@ impl ProducerCore {
     fn untold(&self, client: krs_client) -> Result<usize> {
         Ok(self.pending(client)?.max(self.calls.lock().len()))
     }
+}
+
+/// Futures whose messages were reported, and the reports: told together, which costs one call.
+#[derive(Default)]
+struct Settled<'py> {
+    futures: Vec<Py<PyAny>>,
+    reports: Vec<Bound<'py, Message>>,
+}
+
+impl<'py> Settled<'py> {
+    fn add(&mut self, future: Py<PyAny>, report: Bound<'py, Message>) {
+        self.futures.push(future);
+        self.reports.push(report);
+    }
+
+    fn tell(self, producer: &Bound<'py, ProducerCore>) -> PyResult<()> {
+        if self.futures.is_empty() {
+            return Ok(());
+        }
+        let py = producer.py();
+        let futures = PyList::new(py, self.futures)?;
+        let reports = PyList::new(py, self.reports)?;
+        producer.call_method1(intern!(py, "_settle"), (futures, reports))?;
+        Ok(())
+    }
+}
+
+/// What a program gives to be sent.
+struct Outgoing<'a, 'py> {
+    topic: &'a Bound<'py, PyAny>,
+    value: Option<&'a Bound<'py, PyAny>>,
+    key: Option<&'a Bound<'py, PyAny>>,
+    partition: i32,
+    timestamp: i64,
+    headers: Option<&'a Bound<'py, PyAny>>,
 }
 
 /// Values of a column to send.
@@ -404,36 +492,45 @@ impl ProducerCore {
         timestamp: i64,
         headers: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        let client = self.client()?;
-        let topic = topic
-            .cast::<PyString>()
-            .map_err(|_| PyTypeError::new_err("topic must be str"))?;
-        let (value, key) = (Data::of(value)?, Data::of(key)?);
-        let headers = match headers {
-            None => Vec::new(),
-            headers => {
-                encode_headers(&self::headers(headers)?).map_err(|error| refused(py, error))?
-            }
+        let waiting = self
+            .callback(py, callback, on_delivery)
+            .map(Waiting::Callback);
+        let outgoing = Outgoing {
+            topic,
+            value,
+            key,
+            partition,
+            timestamp,
+            headers,
         };
-        let mut message = krs_message::new();
-        message.topic = self.topic(client, topic)?;
-        message.partition = partition;
-        message.key = krs_bytes::of(key.get());
-        message.value = krs_bytes::of(value.get());
-        if !headers.is_empty() {
-            message.headers = krs_bytes::of(Some(&headers));
-        }
-        message.timestamp = timestamp.max(0);
-        message.opaque = self.wait_for(self.callback(py, callback, on_delivery));
-        if message.opaque == 0 {
-            message.flags = ffi::KRS_MESSAGE_NO_REPORT;
-        }
-        // The lock stays ours: with a timeout of 0 the call does not wait.
-        // SAFETY: what the message points to is alive.
-        call(|err| unsafe { ffi::krs_producer_send(client, &message, 0, err) }).map_err(|error| {
-            self.forget_call(message.opaque);
-            refused(py, error)
-        })
+        self.send(py, &outgoing, waiting)
+    }
+
+    /// The same with a future, which `_settle` is given with the report.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the arguments that programs know"
+    )]
+    fn _produce_for<'py>(
+        &self,
+        py: Python<'py>,
+        future: Py<PyAny>,
+        topic: &Bound<'py, PyAny>,
+        value: Option<&Bound<'py, PyAny>>,
+        key: Option<&Bound<'py, PyAny>>,
+        partition: i32,
+        timestamp: i64,
+        headers: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<()> {
+        let outgoing = Outgoing {
+            topic,
+            value,
+            key,
+            partition,
+            timestamp,
+            headers,
+        };
+        self.send(py, &outgoing, Some(Waiting::Future(future)))
     }
 
     /// Sends messages of one topic with a single call: dicts with `value`, `key`, `partition`, `timestamp`, `headers`,
@@ -501,7 +598,10 @@ impl ProducerCore {
             ));
         }
         many.header_start.push(many.header_key.count as u32);
-        many.opaque = calls.into_iter().map(|call| self.wait_for(call)).collect();
+        many.opaque = calls
+            .into_iter()
+            .map(|call| self.wait_for(call.map(Waiting::Callback)))
+            .collect();
         let mut codes: Vec<krs_code> = vec![0; messages.len()];
         let mut done = 0;
         let result = {

@@ -387,3 +387,26 @@ def test_a_report_can_be_a_future(cluster: Cluster) -> None:
     with pytest.raises(KafkaException) as failed:
         report.result(0)
     assert failed.value.args[0] == KafkaError._PURGE_QUEUE
+
+
+def test_futures_are_told_of_success_and_beside_a_callback_that_raises(mocked: Cluster) -> None:
+    topic = mocked.topic()
+    producer = mocked.producer(**{"delivery.report.only.error": True})
+    first = producer.produce_future(topic, "1")
+    assert producer.flush(LIMIT) == 0
+    assert first.result(0).value() == b"1"
+    lost = Producer(NOWHERE)
+    before = lost.produce_future("t", "before")
+
+    def fail(error: object, message: object) -> None:
+        raise ArithmeticError
+
+    lost.produce("t", "v", on_delivery=fail)
+    after = lost.produce_future("t", "after")
+    lost.purge()
+    with pytest.raises(ArithmeticError):
+        lost.flush(LIMIT)
+    assert before.done()
+    assert lost.flush(LIMIT) == 0
+    assert after.done()
+    lost.close()

@@ -22,6 +22,17 @@ from ._ready import Ready, after, is_over
 _TURN = 200
 
 
+class _Producer(Producer):
+    """A producer whose futures are asyncio's."""
+
+    def __init__(self, conf: dict[str, Any], settle: Callable[[list[Any], list[Message]], None]) -> None:
+        super().__init__(conf)
+        self._settle_on_loop = settle
+
+    def _settle(self, futures: list[Any], reports: list[Message]) -> None:
+        self._settle_on_loop(futures, reports)
+
+
 class AIOProducer:
     """A producer for asyncio: produce() queues a message and gives a future of its report.
 
@@ -43,7 +54,7 @@ class AIOProducer:
         batch_size: int = 1000,
         buffer_timeout: float = 1.0,
     ) -> None:
-        self._producer = Producer(producer_conf)
+        self._producer = _Producer(producer_conf, self._settle)
         self._executor = executor
         self._ready: Ready | None = None
         self._reading: asyncio.Task[None] | None = None
@@ -89,16 +100,21 @@ class AIOProducer:
         The future gives the Message, or raises KafkaException. Cancelling it does not take the message back.
         """
         loop = self._loop or self._start()
-        self._check()
+        if self._failed is not None:
+            self._check()
         report: asyncio.Future[Message] = loop.create_future()
-        told = partial(self._tell, report, callback or on_delivery)
+        told = callback or on_delivery
         self._turn += 1
         if self._turn > _TURN:
             self._turn = 0
             await asyncio.sleep(0)
         while True:
             try:
-                self._producer.produce(topic, value, key, partition, told, None, timestamp, headers)
+                if told is None:
+                    self._producer._produce_for(report, topic, value, key, partition, timestamp, headers)
+                else:
+                    tell = partial(self._tell, report, told)
+                    self._producer.produce(topic, value, key, partition, tell, None, timestamp, headers)
             except BufferError:
                 before = self._untold
                 self._read()
@@ -114,21 +130,34 @@ class AIOProducer:
     def _tell(
         self,
         report: asyncio.Future[Message],
-        callback: DeliveryCallback | None,
+        callback: DeliveryCallback,
         error: KafkaError | None,
         message: Message,
     ) -> None:
-        if threading.get_ident() != self._thread and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._tell, report, callback, error, message)
+        if not self._is_here(self._tell, report, callback, error, message):
             return
-        self._untold -= 1
-        if not report.done():
+        self._settle([report], [message])
+        callback(error, message)
+
+    def _settle(self, futures: list[asyncio.Future[Message]], reports: list[Message]) -> None:
+        if not self._is_here(self._settle, futures, reports):
+            return
+        self._untold -= len(futures)
+        for future, report in zip(futures, reports, strict=True):
+            if future.done():
+                continue
+            error = report.error()
             if error is None:
-                report.set_result(message)
+                future.set_result(report)
             else:
-                report.set_exception(KafkaException(error))
-        if callback is not None:
-            callback(error, message)
+                future.set_exception(KafkaException(error))
+
+    def _is_here(self, call: Callable[..., None], *args: Any) -> bool:
+        """Whether this is the loop's thread; otherwise the loop gets the call."""
+        if self._loop is None or threading.get_ident() == self._thread:
+            return True
+        self._loop.call_soon_threadsafe(call, *args)
+        return False
 
     async def poll(self, timeout: float = 0) -> int:
         """Calls back for what was reported. Not needed: the loop does it."""
