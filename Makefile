@@ -41,7 +41,7 @@ DESTDIR    ?=
 LIMIT_SO := 12000000
 LIMIT_A  := 20000000
 
-.PHONY: build dist install uninstall size examples demo test sanitize test-python wheel kafka kafka-stop soak fuzz bench bench-quick bench-smoke header doc lint format clean
+.PHONY: build dist install uninstall size examples demo test sanitize memcheck test-python wheel kafka kafka-stop soak fuzz bench bench-quick bench-smoke header doc lint format clean
 
 build:
 	@cargo build --release --quiet $(CHOSEN)
@@ -106,6 +106,10 @@ sanitize:
 	@tests/sanitize address
 	@tests/sanitize thread
 	@tests/sanitize valgrind
+
+# The part of it that is quick: wrong calls under valgrind, with what `make test` built.
+memcheck:
+	@tests/sanitize valgrind --test c -- --test-threads 1 misuse
 
 test-python:
 	@bindings/python/tests/run

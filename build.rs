@@ -2,13 +2,10 @@
 
 use std::path::PathBuf;
 
-/// What `src/rd/memory.c`, `clock.c`, `idle.c` and `sequence.c` stand in for.
-const WRAPPED: [&str; 9] = [
-    "malloc",
-    "calloc",
-    "realloc",
-    "posix_memalign",
-    "free",
+/// What `src/rd/memory.c` stands in for.
+const ALLOCATOR: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
+/// What `src/rd/clock.c`, `idle.c` and `sequence.c` stand in for.
+const WRAPPED: [&str; 4] = [
     "clock_gettime",
     "gettimeofday",
     "poll",
@@ -24,13 +21,15 @@ fn main() {
     );
     // The number is that of `krs_abi_version()`.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libkafka_rs.so.1");
-    println!("cargo::metadata=wrapped={}", WRAPPED.join(" "));
+    let mut wrapped = WRAPPED.to_vec();
     // A sanitizer must see every allocation.
     if std::env::var_os("CARGO_CFG_SANITIZE").is_none() {
-        for name in WRAPPED {
-            println!("cargo::rustc-cdylib-link-arg=-Wl,--wrap={name}");
-        }
+        wrapped.extend(ALLOCATOR);
     }
+    for name in &wrapped {
+        println!("cargo::rustc-cdylib-link-arg=-Wl,--wrap={name}");
+    }
+    println!("cargo::metadata=wrapped={}", wrapped.join(" "));
     println!("cargo::rerun-if-changed=build.rs");
     let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
     compile("peek", &librdkafka);

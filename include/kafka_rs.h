@@ -703,8 +703,9 @@ krs_code krs_client_open(const krs_conf *conf,
 // `krs_chan_recv()`, `krs_chan_select()` or `krs_client_poll()`.
 //
 // Ownership: belongs to the client; the same handle every time. A producer's
-// channel outlives it: after `krs_client_close()` receive what is left until
-// `KRS_ERR_CLOSED`, or let it go with `krs_chan_free()`.
+// channel outlives it, and so does one with a descriptor (`krs_chan_fd()`):
+// after `krs_client_close()` receive what is left until `KRS_ERR_CLOSED`, or let
+// it go with `krs_chan_free()`.
 // Threads: any.
 krs_code krs_client_events(krs_client client, krs_chan *chan, krs_error *err);
 

@@ -55,8 +55,9 @@ pub unsafe extern "C" fn krs_client_open(
 /// `krs_chan_recv()`, `krs_chan_select()` or `krs_client_poll()`.
 ///
 /// Ownership: belongs to the client; the same handle every time. A producer's
-/// channel outlives it: after `krs_client_close()` receive what is left until
-/// `KRS_ERR_CLOSED`, or let it go with `krs_chan_free()`.
+/// channel outlives it, and so does one with a descriptor (`krs_chan_fd()`):
+/// after `krs_client_close()` receive what is left until `KRS_ERR_CLOSED`, or let
+/// it go with `krs_chan_free()`.
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_client_events(

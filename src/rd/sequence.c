@@ -19,10 +19,8 @@
 #include "rdkafka_request.h"
 
 /* Given by the linker where it wraps; elsewhere absent, and the rest is not called. */
-__attribute__((weak)) int __real_rd_kafka_ProduceRequest(rd_kafka_broker_t *broker,
-                                                         rd_kafka_toppar_t *partition,
-                                                         const rd_kafka_pid_t producer_id,
-                                                         uint64_t first_of_epoch);
+__attribute__((weak)) __typeof__(rd_kafka_ProduceRequest) __real_rd_kafka_ProduceRequest;
+__typeof__(rd_kafka_ProduceRequest) __wrap_rd_kafka_ProduceRequest;
 
 static bool has_acknowledged(rd_kafka_toppar_t *partition, uint64_t since) {
     bool has;
@@ -33,11 +31,11 @@ static bool has_acknowledged(rd_kafka_toppar_t *partition, uint64_t since) {
 }
 
 int __wrap_rd_kafka_ProduceRequest(rd_kafka_broker_t *broker, rd_kafka_toppar_t *partition,
-                                   const rd_kafka_pid_t producer_id, uint64_t first_of_epoch) {
+                                   const rd_kafka_pid_t producer_id, uint64_t epoch_base) {
     /* Only an idempotent producer has an id. */
     if (rd_kafka_pid_valid(producer_id) && rd_atomic32_get(&partition->rktp_msgs_inflight) > 0 &&
-        !has_acknowledged(partition, first_of_epoch)) {
+        !has_acknowledged(partition, epoch_base)) {
         return 0; /* librdkafka asks again. */
     }
-    return __real_rd_kafka_ProduceRequest(broker, partition, producer_id, first_of_epoch);
+    return __real_rd_kafka_ProduceRequest(broker, partition, producer_id, epoch_base);
 }

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import brokers
 import endurance
 import fakes
+import members
 import programs
 import security
 from bed import Broken, Cluster, Row
@@ -44,8 +45,10 @@ def plan(cluster: Cluster, minutes: float) -> dict[str, Callable[[], Iterator[Ro
         "fakes": lambda: fakes.fakes(share(10, 5)),
         "login": lambda: security.logins(share(8, 5)),
         "rebalance": lambda: programs.rebalances(cluster, share(200, 32)),
+        "rebalance-others": lambda: members.rebalances(cluster, share(34, 6)),
         "endurance": lambda: endurance.endurance(cluster, share(450, 45)),
         "application": lambda: programs.kills(cluster, share(50, 5)),
+        "application-others": lambda: members.kills(cluster, share(50, 5)),
     }
 
 
@@ -55,7 +58,7 @@ def attempt(name: str, run: Callable[[], Iterator[Row]]) -> Iterator[Row]:
         for row in run():
             row.seconds = time.monotonic() - start
             yield row
-    except (Broken, subprocess.CalledProcessError) as broken:
+    except (Broken, subprocess.SubprocessError, OSError) as broken:
         yield Row(name, "", seconds=time.monotonic() - start, broken=[str(broken)])
 
 

@@ -357,6 +357,8 @@ func (c *Consumer) CloseContext(ctx context.Context) error {
 		c.mu.Lock()
 		c.feed.close()
 		c.mu.Unlock()
+		// With a descriptor, the channel outlives the client until it is let go.
+		c.events.free()
 	}
 	return err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"testing"
 	"time"
@@ -441,7 +442,7 @@ func TestNoGoroutineIsLeftAfterClose(t *testing.T) {
 		}
 	}
 	cycle()
-	before := runtime.NumGoroutine()
+	before, filesBefore := runtime.NumGoroutine(), openFiles(t)
 	cycles := 100
 	for i := 0; i < cycles; i++ {
 		cycle()
@@ -454,6 +455,15 @@ func TestNoGoroutineIsLeftAfterClose(t *testing.T) {
 		buffer := make([]byte, 1<<20)
 		t.Fatalf("%d goroutines before, %d after:\n%s", before, after, buffer[:runtime.Stack(buffer, true)])
 	}
+	// Another client of the test's may have its connection made meanwhile.
+	if after := openFiles(t); after > filesBefore+cycles/10 {
+		t.Fatalf("%d descriptors before, %d after %d cycles", filesBefore, after, cycles)
+	}
+}
+
+func openFiles(t *testing.T) int {
+	t.Helper()
+	return len(must(os.ReadDir("/proc/self/fd"))(t))
 }
 
 func TestAReportFieldThatIsNoneIsRefused(t *testing.T) {

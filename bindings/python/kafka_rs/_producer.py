@@ -103,7 +103,8 @@ class Producer(ClusterCalls, _native.ProducerCore):
     def _settle(self, futures: list[Any], reports: list[Message]) -> None:
         """Called for messages that were sent with a future."""
         for future, report in zip(futures, reports, strict=True):
-            if not future.set_running_or_notify_cancel():
+            # Running: an exception such as KeyboardInterrupt came between.
+            if future.done() or not (future.running() or future.set_running_or_notify_cancel()):
                 continue
             error = report.error()
             if error is None:

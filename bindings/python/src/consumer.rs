@@ -158,12 +158,32 @@ impl ConsumerCore {
                 return Ok(Step::Nothing);
             }
             let State { events, wake, .. } = &mut *state;
-            match events.receive_or_wake(max, slice, wake)? {
+            match events.receive_more_or_wake(max, slice, wake)? {
                 None => Ok(Step::Woken),
                 Some(true) => Ok(state.take().unwrap_or(Step::Nothing)),
                 Some(false) => Ok(Step::Nothing),
             }
         })
+    }
+
+    /// Waits for more rows, while those that the program has not been given yet do not count as delivered. `false`: the
+    /// program has to be given them first, because there is something else than a message, or time is up.
+    fn await_more(&self, py: Python<'_>, max: usize, deadline: Deadline) -> bool {
+        let wait = || {
+            let mut guard = self.state.try_lock_for(GATE)?;
+            let state = guard.as_mut()?;
+            let State { events, wake, .. } = &mut *state;
+            if events.keeps() || !events.hold() {
+                return None;
+            }
+            let arrived = events.receive_more(max, 0).ok()?
+                || events
+                    .receive_more_or_wake(max, deadline.slice_ms(), wake)
+                    .ok()??;
+            Some(arrived || !deadline.is_over())
+        };
+        // No look at signals: what one raises would take the program's rows with it.
+        py.detach(wait).unwrap_or(false)
     }
 
     /// The next row that stands for a message, and what it is; events before it go to Python.
@@ -367,7 +387,14 @@ impl ConsumerCore {
                 chunk_end = Instant::now() + CHUNK;
             }
             let soon = deadline.or_sooner(chunk_end);
-            match Self::next_message(slf, Some(wanted - list.len()), soon)? {
+            let left = wanted - list.len();
+            if !list.is_empty() {
+                if slf.get().await_more(py, left, soon) {
+                    continue;
+                }
+                break;
+            }
+            match Self::next_message(slf, Some(left), soon)? {
                 Next::Message(taken) => {
                     list.append(Bound::new(py, Message::received(taken.rows, taken.row))?)?;
                 }

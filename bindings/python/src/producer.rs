@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::{Mutex, RwLock};
@@ -64,7 +64,11 @@ pub struct ProducerCore {
     /// Called with lists of reports, of messages without a callback of their own.
     on_reports: Mutex<Option<Py<PyAny>>>,
     /// Reports of success are not passed on.
-    only_errors: std::sync::atomic::AtomicBool,
+    only_errors: AtomicBool,
+    /// Futures whose messages were reported, and the reports: settled together, which costs one call.
+    settled: Mutex<Vec<(Py<PyAny>, Py<Message>)>>,
+    /// How many there are, those included that are just being settled.
+    settling: AtomicUsize,
     birth: Birth,
 }
 
@@ -194,23 +198,53 @@ impl ProducerCore {
 
     /// Calls back for what has been reported, settles futures, and returns how many were told.
     fn dispatch(slf: &Bound<'_, Self>) -> PyResult<usize> {
-        let mut settled = Settled::default();
-        let told = Self::dispatch_rows(slf, &mut settled);
+        let told = Self::dispatch_rows(slf);
         // Also when a callback raised: what was taken out is told.
-        settled.tell(slf)?;
+        Self::settle(slf)?;
         let told = told?;
         Self::serve_logs(slf)?;
         Ok(told)
     }
 
-    fn dispatch_rows<'py>(slf: &Bound<'py, Self>, settled: &mut Settled<'py>) -> PyResult<usize> {
-        let py = slf.py();
+    /// Settles the futures whose messages were reported. Those that an exception leaves are settled by the next call.
+    fn settle(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let pairs = std::mem::take(&mut *this.settled.lock());
+        if pairs.is_empty() {
+            return Ok(());
+        }
+        let count = pairs.len();
+        let futures = PyList::new(py, pairs.iter().map(|(future, _)| future))?;
+        let reports = PyList::new(py, pairs.iter().map(|(_, report)| report))?;
+        let told = slf.call_method1(intern!(py, "_settle"), (futures, reports));
+        let mut left = 0;
+        if told.is_err() {
+            let is_left = |future: &Py<PyAny>| {
+                let done = future.call_method0(py, intern!(py, "done"));
+                done.and_then(|done| done.is_truthy(py))
+                    .is_ok_and(|done| !done)
+            };
+            let mut again: Vec<_> = pairs
+                .into_iter()
+                .filter(|(future, _)| is_left(future))
+                .collect();
+            left = again.len();
+            let mut settled = this.settled.lock();
+            again.append(&mut settled);
+            *settled = again;
+        }
+        this.settling.fetch_sub(count - left, Ordering::Relaxed);
+        told.map(drop)
+    }
+
+    fn dispatch_rows(slf: &Bound<'_, Self>) -> PyResult<usize> {
+        let (py, this) = (slf.py(), slf.get());
         let mut served = 0;
         let mut now = None;
         loop {
             let taken = {
                 // Not waited for with the interpreter lock held: another thread that is in there dispatches, too.
-                let Some(mut guard) = slf.get().state.try_lock() else {
+                let Some(mut guard) = this.state.try_lock() else {
                     break;
                 };
                 let Some(state) = guard.as_mut() else { break };
@@ -224,6 +258,13 @@ impl ProducerCore {
                 }
                 match state.events.take_patiently() {
                     Some(taken) => taken,
+                    None if this.settling.load(Ordering::Relaxed) > 0
+                        && !this.settled.lock().is_empty() =>
+                    {
+                        drop(guard);
+                        Self::settle(slf)?;
+                        continue;
+                    }
                     None => {
                         now = None;
                         match state.events.receive(REPORT_ROWS, 0) {
@@ -239,7 +280,7 @@ impl ProducerCore {
                 served += usize::from(Self::event(slf, taken)?);
                 continue;
             }
-            let call = slf.get().calls.lock().take(taken.rows.opaque[taken.row]);
+            let call = this.calls.lock().take(taken.rows.opaque[taken.row]);
             let Some(call) = call else { continue };
             let code = taken.rows.code[taken.row];
             let latency = now
@@ -247,13 +288,17 @@ impl ProducerCore {
                 .duration_since(call.sent);
             let message = Message::reported(taken.rows, taken.row, Some(latency.as_secs_f64()));
             match call.waiting {
-                Waiting::Future(future) => settled.add(future, Bound::new(py, message)?),
-                Waiting::Callback(_)
-                    if code == 0 && slf.get().only_errors.load(Ordering::Relaxed) =>
-                {
+                Waiting::Future(future) => {
+                    let report = Bound::new(py, message)?.unbind();
+                    this.settling.fetch_add(1, Ordering::Relaxed);
+                    this.settled.lock().push((future, report));
+                }
+                Waiting::Callback(_) if code == 0 && this.only_errors.load(Ordering::Relaxed) => {
                     continue;
                 }
                 Waiting::Callback(callback) => {
+                    // In order, for the callback may wait for a future.
+                    Self::settle(slf)?;
                     let error = match code {
                         0 => py.None(),
                         code => kafka_error(py, code, None, 0)?,
@@ -344,32 +389,8 @@ impl ProducerCore {
 
     /// Messages whose outcome the program has not been told.
     fn untold(&self, client: krs_client) -> Result<usize> {
-        Ok(self.pending(client)?.max(self.calls.lock().len()))
-    }
-}
-
-/// Futures whose messages were reported, and the reports: told together, which costs one call.
-#[derive(Default)]
-struct Settled<'py> {
-    futures: Vec<Py<PyAny>>,
-    reports: Vec<Bound<'py, Message>>,
-}
-
-impl<'py> Settled<'py> {
-    fn add(&mut self, future: Py<PyAny>, report: Bound<'py, Message>) {
-        self.futures.push(future);
-        self.reports.push(report);
-    }
-
-    fn tell(self, producer: &Bound<'py, ProducerCore>) -> PyResult<()> {
-        if self.futures.is_empty() {
-            return Ok(());
-        }
-        let py = producer.py();
-        let futures = PyList::new(py, self.futures)?;
-        let reports = PyList::new(py, self.reports)?;
-        producer.call_method1(intern!(py, "_settle"), (futures, reports))?;
-        Ok(())
+        let untold = self.calls.lock().len() + self.settling.load(Ordering::Relaxed);
+        Ok(self.pending(client)?.max(untold))
     }
 }
 
@@ -445,7 +466,9 @@ impl ProducerCore {
             calls: Mutex::new(Calls::new()),
             on_delivery: Mutex::new(None),
             on_reports: Mutex::new(None),
-            only_errors: false.into(),
+            only_errors: AtomicBool::new(false),
+            settled: Mutex::default(),
+            settling: AtomicUsize::new(0),
             birth: Birth::now(),
         }
     }

@@ -33,6 +33,10 @@ pub struct Reader {
     /// What the core lent us: its memory and the positions behind its rows.
     batch: *mut krs_batch,
     view: krs_batch_view,
+    /// Batches before it, whose rows all were handed out, but not to the program yet: they do not count as delivered.
+    held: Vec<*mut krs_batch>,
+    /// Batches that hold nothing, whose memory is used again.
+    spare: Vec<*mut krs_batch>,
     /// A copy of its rows.
     rows: Option<Arc<Rows>>,
     /// Copies of earlier ones, whose memory is used again once no message needs it.
@@ -48,7 +52,7 @@ pub struct Reader {
     received: Duration,
 }
 
-// SAFETY: the batch belongs to the reader alone, and may be used by one thread after the other.
+// SAFETY: the batches belong to the reader alone, and may be used by one thread after the other.
 unsafe impl Send for Reader {}
 
 /// A row that was handed out.
@@ -63,6 +67,8 @@ impl Reader {
             chan,
             batch: null_mut(),
             view: krs_batch_view::new(),
+            held: Vec::new(),
+            spare: Vec::new(),
             rows: None,
             pool: Vec::new(),
             next: 0,
@@ -204,8 +210,42 @@ impl Reader {
         self.at_once
     }
 
+    /// From here on the rows that were handed out do not count as delivered, until the next `receive` or `give_back`.
+    /// `false`: rows are left, which have to be taken or given back first.
+    pub fn hold(&mut self) -> bool {
+        if self.left() > 0 {
+            return false;
+        }
+        if self.rows.is_some() {
+            let spare = self.spare.pop().unwrap_or(null_mut());
+            self.held.push(std::mem::replace(&mut self.batch, spare));
+            self.forget();
+        }
+        true
+    }
+
+    /// The rows of all held batches count as delivered.
+    fn deliver_held(&mut self) -> Result<()> {
+        for mut batch in std::mem::take(&mut self.held) {
+            let mut none = krs_batch_view::new();
+            // SAFETY: the batch is ours, and belongs to the channel.
+            let done = call(|err| unsafe {
+                ffi::krs_chan_recv(self.chan, &mut batch, ffi::KRS_ALL, 0, 0, &mut none, err)
+            });
+            self.spare.push(batch);
+            done?;
+        }
+        Ok(())
+    }
+
     /// Gives back the old batch and receives a new one. `Ok(false)`: no row in that time.
     pub fn receive(&mut self, max: usize, timeout_ms: i32) -> Result<bool> {
+        self.deliver_held()?;
+        self.receive_more(max, timeout_ms)
+    }
+
+    /// The same, but that held batches stay so.
+    pub fn receive_more(&mut self, max: usize, timeout_ms: i32) -> Result<bool> {
         let delivered = self.delivered();
         self.forget();
         let max = u32::try_from(max).unwrap_or(u32::MAX - 1);
@@ -218,7 +258,7 @@ impl Reader {
     }
 
     /// The same, ending early when a message arrives in `wake`; then `Ok(None)`.
-    pub fn receive_or_wake(
+    pub fn receive_more_or_wake(
         &mut self,
         max: usize,
         timeout_ms: i32,
@@ -282,6 +322,7 @@ impl Reader {
 
     /// Tells the core what was delivered; the rest comes again.
     pub fn give_back(&mut self) -> Result<()> {
+        self.deliver_held()?;
         let delivered = self.delivered();
         self.forget();
         // SAFETY: as for `receive`.
@@ -326,7 +367,9 @@ impl Drop for Reader {
         } else {
             self.give_back()
         };
-        // SAFETY: ours, and freed once.
-        unsafe { ffi::krs_batch_free(self.batch) }
+        for batch in self.held.iter().chain(&self.spare).chain([&self.batch]) {
+            // SAFETY: ours, and freed once.
+            unsafe { ffi::krs_batch_free(*batch) }
+        }
     }
 }

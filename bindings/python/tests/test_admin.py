@@ -67,6 +67,13 @@ def test_to_validate_makes_nothing() -> None:
     assert name not in admin.list_topics(timeout=LIMIT).topics
 
 
+@real
+def test_futures_do_not_need_their_client_any_more() -> None:
+    name = f"py-{uuid.uuid4().hex[:12]}"
+    made = AdminClient({"bootstrap.servers": REAL}).create_topics([NewTopic(name, 1)])
+    made[name].result(LIMIT)
+
+
 def test_a_cluster_that_does_not_answer_is_an_error_in_time() -> None:
     admin = AdminClient({"bootstrap.servers": "127.0.0.1:1"})
     assert code_of(admin.create_topics([NewTopic("a", 1, 1)], request_timeout=0.3)["a"]) == KafkaError._TIMED_OUT

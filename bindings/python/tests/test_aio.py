@@ -54,6 +54,30 @@ def test_a_report_of_failure_raises() -> None:
     run(main())
 
 
+def test_a_callback_beside_a_future_obeys_only_errors_and_may_raise(mocked: Cluster) -> None:
+    async def run() -> None:
+        conf = {"bootstrap.servers": mocked.servers, "delivery.report.only.error": True}
+        called: list[object] = []
+        async with AIOProducer(conf) as producer:
+            report = await producer.produce("t", b"1", on_delivery=lambda *_: called.append(1))
+            assert (await asyncio.wait_for(report, LIMIT)).value() == b"1"
+            assert not called
+        del conf["delivery.report.only.error"]
+        producer = AIOProducer(conf)
+
+        def fail(*_: object) -> None:
+            raise ArithmeticError
+
+        reports = [await producer.produce("t", b"2", on_delivery=fail), await producer.produce("t", b"3")]
+        await asyncio.wait_for(asyncio.gather(*reports), LIMIT)
+        with pytest.raises(ArithmeticError):
+            await producer.flush(LIMIT)
+        assert await producer.flush(LIMIT) == 0
+        await producer.close(LIMIT)
+
+    asyncio.run(run())
+
+
 def test_close_settles_every_future() -> None:
     async def main() -> None:
         producer = AIOProducer({"bootstrap.servers": "127.0.0.1:1"})

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -210,6 +212,72 @@ def test_on_revoke_may_commit(cluster: Cluster) -> None:
     assert [(partition.partition, partition.offset) for partition in committed if partition.offset > 0] == [(0, 6)]
     reader = cluster.consumer(**{"group.id": group})
     assert reader.committed([TopicPartition(topic, 0)], LIMIT)[0].offset == 6
+
+
+@contextmanager
+def trickle(cluster: Cluster, topic: str) -> Iterator[None]:
+    """Messages that come one by one, all the time."""
+    producer, over = cluster.producer(), threading.Event()
+
+    def send() -> None:
+        while not over.wait(0.005):
+            producer.produce(topic, "v", partition=0)
+            producer.poll(0)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_what_consume_has_is_given_before_a_revoke_is_told(cluster: Cluster) -> None:
+    topic, group = cluster.topic(), cluster.group()
+    revokes = 0
+
+    def revoked(_: Consumer, partitions: list[TopicPartition]) -> None:
+        nonlocal revokes
+        revokes += 1
+
+    first = cluster.consumer(**{"group.id": group, "heartbeat.interval.ms": 100})
+    first.subscribe([topic], on_revoke=revoked)
+    with trickle(cluster, topic):
+        for _ in range(3):
+            until(first.assignment, lambda: first.consume(1000, 1))
+            before = revokes
+            second = cluster.consumer(topic, **{"group.id": group})
+            while revokes == before:
+                messages = first.consume(1000, 1)
+                assert not (messages and revokes > before)
+            second.close()
+
+
+def test_nothing_is_committed_that_consume_has_not_given(cluster: Cluster) -> None:
+    topic = cluster.topic()
+    conf = {"group.id": cluster.group(), "auto.commit.interval.ms": 10}
+    consumer = cluster.consumer(topic, **conf)
+    onlooker = cluster.consumer(**conf)
+    given, over = 0, threading.Event()
+
+    def consume() -> None:
+        nonlocal given
+        while not over.is_set():
+            given += len(consumer.consume(1000, 1))
+
+    with trickle(cluster, topic):
+        thread = threading.Thread(target=consume)
+        thread.start()
+        looks = committed = 0
+        try:
+            while looks < 200 or committed <= 0:
+                committed = onlooker.committed([TopicPartition(topic, 0)], LIMIT)[0].offset
+                assert committed <= given
+                looks += 1
+        finally:
+            over.set()
+            thread.join()
 
 
 def test_a_static_member_keeps_its_place_when_it_closes(cluster: Cluster) -> None:

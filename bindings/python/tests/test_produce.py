@@ -389,6 +389,31 @@ def test_a_report_can_be_a_future(cluster: Cluster) -> None:
     assert failed.value.args[0] == KafkaError._PURGE_QUEUE
 
 
+def test_an_interrupt_while_futures_are_settled_loses_none(mocked: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    topic = mocked.topic()
+    producer = mocked.producer()
+    settle, interrupts = producer._settle, 0
+
+    def interrupted(futures: list[object], reports: list[Message]) -> None:
+        nonlocal interrupts
+        if len(futures) > 1:
+            interrupts += 1
+            settle(futures[:1], reports[:1])
+            raise KeyboardInterrupt
+        settle(futures, reports)
+
+    monkeypatch.setattr(producer, "_settle", interrupted)
+    reports = [producer.produce_future(topic, str(number)) for number in range(10)]
+    left = len(reports)
+    while left:
+        try:
+            left = producer.flush(LIMIT)
+        except KeyboardInterrupt:
+            continue
+    assert interrupts > 0
+    assert all(report.done() for report in reports)
+
+
 def test_futures_are_told_of_success_and_beside_a_callback_that_raises(mocked: Cluster) -> None:
     topic = mocked.topic()
     producer = mocked.producer(**{"delivery.report.only.error": True})

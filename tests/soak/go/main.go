@@ -175,15 +175,15 @@ func (l *load) takeRows(ctx context.Context, m *member) {
 	var batch kafka.Batch
 	for {
 		err := m.consumer.PollInto(ctx, &batch, 1000)
+		for _, message := range batch.Messages { // Those that came as ctx ended, too: they count as delivered.
+			l.count(message)
+		}
 		if ctx.Err() != nil {
 			return
 		}
 		if err != nil {
 			l.noteError(err)
 			continue
-		}
-		for _, message := range batch.Messages {
-			l.count(message)
 		}
 		if m == l.members[0] && l.seek.Swap(false) {
 			l.seekBack(ctx, m.consumer)

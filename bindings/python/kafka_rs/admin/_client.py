@@ -44,9 +44,12 @@ class AdminClient:
             config = [text for pair in (new.config or {}).items() for text in map(str, pair)]
             each, brokers = _replicas(new.replica_assignment, new.replication_factor)
             topics.append((new.topic, new.num_partitions, each, config, brokers))
-        client = self._client._client
         names = [new.topic for new in new_topics]
-        return _later(names, lambda: _native.admin_topics(client, False, topics, validate_only, request_timeout))
+        return _later(
+            self._client,
+            names,
+            lambda client: _native.admin_topics(client, False, topics, validate_only, request_timeout),
+        )
 
     def create_partitions(
         self,
@@ -62,17 +65,19 @@ class AdminClient:
         for new in new_partitions:
             each, brokers = _replicas(new.replica_assignment, -1)
             topics.append((new.topic, new.new_total_count, each, list[str](), brokers))
-        client = self._client._client
         names = [new.topic for new in new_partitions]
-        return _later(names, lambda: _native.admin_topics(client, True, topics, validate_only, request_timeout))
+        return _later(
+            self._client,
+            names,
+            lambda client: _native.admin_topics(client, True, topics, validate_only, request_timeout),
+        )
 
     def delete_topics(
         self, topics: list[str], *, operation_timeout: float = 0, request_timeout: float = -1
     ) -> dict[str, Future[None]]:
         """Deletes topics."""
         _check(topics, str)
-        client = self._client._client
-        return _later(topics, lambda: _native.admin_delete_topics(client, topics, request_timeout))
+        return _later(self._client, topics, lambda client: _native.admin_delete_topics(client, topics, request_timeout))
 
     def list_topics(self, topic: str | None = None, timeout: float = -1) -> ClusterMetadata:
         """See Producer.list_topics()."""
@@ -113,15 +118,16 @@ def _replicas(assignment: list[list[int]] | None, replication: int) -> tuple[int
     return each, [broker for brokers in assignment for broker in brokers]
 
 
-def _later(names: list[str], ask: Callable[[], list[_kinds.Row]]) -> dict[str, Future[None]]:
+def _later(client: Producer, names: list[str], ask: Callable[[int], list[_kinds.Row]]) -> dict[str, Future[None]]:
     """Asks on a thread, which does not keep the program from ending, and settles a future for each topic."""
+    handle = client._client
     futures: dict[str, Future[None]] = {name: Future() for name in names}
     for future in futures.values():
         future.set_running_or_notify_cancel()
 
-    def run() -> None:
+    def run(_: Producer) -> None:
         try:
-            rows = {row[3]: row for row in ask()}
+            rows = {row[3]: row for row in ask(handle)}
         except Exception as error:
             for future in futures.values():
                 future.set_exception(error)
@@ -135,5 +141,6 @@ def _later(names: list[str], ask: Callable[[], list[_kinds.Row]]) -> dict[str, F
             else:
                 future.set_result(None)
 
-    threading.Thread(target=run, name="kafka_rs-admin", daemon=True).start()
+    # The program may let its AdminClient go before the answer is there.
+    threading.Thread(target=run, args=(client,), name="kafka_rs-admin", daemon=True).start()
     return futures

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -23,14 +24,28 @@ _TURN = 200
 
 
 class _Producer(Producer):
-    """A producer whose futures are asyncio's."""
+    """A producer whose futures are settled by the AIOProducer that has it."""
 
     def __init__(self, conf: dict[str, Any], settle: Callable[[list[Any], list[Message]], None]) -> None:
         super().__init__(conf)
-        self._settle_on_loop = settle
+        self._settle_there = weakref.WeakMethod(settle)
+        self.only_errors = self._options.only_errors
 
     def _settle(self, futures: list[Any], reports: list[Message]) -> None:
-        self._settle_on_loop(futures, reports)
+        settle = self._settle_there()
+        if settle is not None:
+            settle(futures, reports)
+
+
+class _Told:
+    """A future and a callback of the same message."""
+
+    __slots__ = ("callback", "done", "future")
+
+    def __init__(self, future: asyncio.Future[Message], callback: DeliveryCallback) -> None:
+        self.future = future
+        self.callback = callback
+        self.done = future.done
 
 
 class AIOProducer:
@@ -103,18 +118,15 @@ class AIOProducer:
         if self._failed is not None:
             self._check()
         report: asyncio.Future[Message] = loop.create_future()
-        told = callback or on_delivery
+        call = callback or on_delivery
+        told = report if call is None else _Told(report, call)
         self._turn += 1
         if self._turn > _TURN:
             self._turn = 0
             await asyncio.sleep(0)
         while True:
             try:
-                if told is None:
-                    self._producer._produce_for(report, topic, value, key, partition, timestamp, headers)
-                else:
-                    tell = partial(self._tell, report, told)
-                    self._producer.produce(topic, value, key, partition, tell, None, timestamp, headers)
+                self._producer._produce_for(told, topic, value, key, partition, timestamp, headers)
             except BufferError:
                 before = self._untold
                 self._read()
@@ -127,37 +139,36 @@ class AIOProducer:
                 self._untold += 1
                 return report
 
-    def _tell(
-        self,
-        report: asyncio.Future[Message],
-        callback: DeliveryCallback,
-        error: KafkaError | None,
-        message: Message,
-    ) -> None:
-        if not self._is_here(self._tell, report, callback, error, message):
-            return
-        self._settle([report], [message])
-        callback(error, message)
-
-    def _settle(self, futures: list[asyncio.Future[Message]], reports: list[Message]) -> None:
-        if not self._is_here(self._settle, futures, reports):
+    def _settle(self, futures: list[asyncio.Future[Message] | _Told], reports: list[Message]) -> None:
+        if self._loop is not None and threading.get_ident() != self._thread:
+            self._loop.call_soon_threadsafe(self._settle, futures, reports)
             return
         self._untold -= len(futures)
         for future, report in zip(futures, reports, strict=True):
-            if future.done():
-                continue
             error = report.error()
-            if error is None:
-                future.set_result(report)
+            if isinstance(future, _Told):
+                self._settle_one(future.future, report, error)
+                self._call_back(future.callback, error, report)
             else:
-                future.set_exception(KafkaException(error))
+                self._settle_one(future, report, error)
 
-    def _is_here(self, call: Callable[..., None], *args: Any) -> bool:
-        """Whether this is the loop's thread; otherwise the loop gets the call."""
-        if self._loop is None or threading.get_ident() == self._thread:
-            return True
-        self._loop.call_soon_threadsafe(call, *args)
-        return False
+    @staticmethod
+    def _settle_one(future: asyncio.Future[Message], report: Message, error: KafkaError | None) -> None:
+        if future.done():
+            return
+        if error is None:
+            future.set_result(report)
+        else:
+            future.set_exception(KafkaException(error))
+
+    def _call_back(self, callback: DeliveryCallback, error: KafkaError | None, report: Message) -> None:
+        if error is None and self._producer.only_errors:
+            return
+        try:
+            callback(error, report)
+        except Exception as failed:
+            # Whoever calls next is told; the other futures are settled.
+            self._failed = failed
 
     async def poll(self, timeout: float = 0) -> int:
         """Calls back for what was reported. Not needed: the loop does it."""
