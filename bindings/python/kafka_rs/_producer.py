@@ -20,6 +20,15 @@ _PURGE_QUEUED = 1
 _PURGE_IN_FLIGHT = 2
 
 
+def settle(future: Any, report: Message) -> None:
+    """Gives a future, of whichever kind, what became of its message."""
+    error = report.error()
+    if error is None:
+        future.set_result(report)
+    else:
+        future.set_exception(KafkaException(error))
+
+
 class Producer(ClusterCalls, _native.ProducerCore):
     """Sends messages.
 
@@ -106,11 +115,7 @@ class Producer(ClusterCalls, _native.ProducerCore):
             # Running: an exception such as KeyboardInterrupt came between.
             if future.done() or not (future.running() or future.set_running_or_notify_cancel()):
                 continue
-            error = report.error()
-            if error is None:
-                future.set_result(report)
-            else:
-                future.set_exception(KafkaException(error))
+            settle(future, report)
 
     def purge(self, in_queue: bool = True, in_flight: bool = True, blocking: bool = True) -> None:
         """Gives up messages that wait to be sent, or that a broker has not answered for, or both.

@@ -258,9 +258,7 @@ impl ProducerCore {
                 }
                 match state.events.take_patiently() {
                     Some(taken) => taken,
-                    None if this.settling.load(Ordering::Relaxed) > 0
-                        && !this.settled.lock().is_empty() =>
-                    {
+                    None if !this.settled.lock().is_empty() => {
                         drop(guard);
                         Self::settle(slf)?;
                         continue;
@@ -341,19 +339,27 @@ impl ProducerCore {
         give_lines(slf.as_any(), lines)
     }
 
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the arguments that programs know"
+    )]
     fn send(
         &self,
         py: Python<'_>,
-        outgoing: &Outgoing<'_, '_>,
         waiting: Option<Waiting>,
+        topic: &Bound<'_, PyAny>,
+        value: Option<&Bound<'_, PyAny>>,
+        key: Option<&Bound<'_, PyAny>>,
+        partition: i32,
+        timestamp: i64,
+        headers: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let client = self.client()?;
-        let topic = outgoing
-            .topic
+        let topic = topic
             .cast::<PyString>()
             .map_err(|_| PyTypeError::new_err("topic must be str"))?;
-        let (value, key) = (Data::of(outgoing.value)?, Data::of(outgoing.key)?);
-        let headers = match outgoing.headers {
+        let (value, key) = (Data::of(value)?, Data::of(key)?);
+        let headers = match headers {
             None => Vec::new(),
             headers => {
                 encode_headers(&self::headers(headers)?).map_err(|error| refused(py, error))?
@@ -361,13 +367,13 @@ impl ProducerCore {
         };
         let mut message = krs_message::new();
         message.topic = self.topic(client, topic)?;
-        message.partition = outgoing.partition;
+        message.partition = partition;
         message.key = krs_bytes::of(key.get());
         message.value = krs_bytes::of(value.get());
         if !headers.is_empty() {
             message.headers = krs_bytes::of(Some(&headers));
         }
-        message.timestamp = outgoing.timestamp.max(0);
+        message.timestamp = timestamp.max(0);
         message.opaque = self.wait_for(waiting);
         if message.opaque == 0 {
             message.flags = ffi::KRS_MESSAGE_NO_REPORT;
@@ -392,16 +398,6 @@ impl ProducerCore {
         let untold = self.calls.lock().len() + self.settling.load(Ordering::Relaxed);
         Ok(self.pending(client)?.max(untold))
     }
-}
-
-/// What a program gives to be sent.
-struct Outgoing<'a, 'py> {
-    topic: &'a Bound<'py, PyAny>,
-    value: Option<&'a Bound<'py, PyAny>>,
-    key: Option<&'a Bound<'py, PyAny>>,
-    partition: i32,
-    timestamp: i64,
-    headers: Option<&'a Bound<'py, PyAny>>,
 }
 
 /// Values of a column to send.
@@ -518,15 +514,9 @@ impl ProducerCore {
         let waiting = self
             .callback(py, callback, on_delivery)
             .map(Waiting::Callback);
-        let outgoing = Outgoing {
-            topic,
-            value,
-            key,
-            partition,
-            timestamp,
-            headers,
-        };
-        self.send(py, &outgoing, waiting)
+        self.send(
+            py, waiting, topic, value, key, partition, timestamp, headers,
+        )
     }
 
     /// The same with a future, which `_settle` is given with the report.
@@ -545,15 +535,10 @@ impl ProducerCore {
         timestamp: i64,
         headers: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<()> {
-        let outgoing = Outgoing {
-            topic,
-            value,
-            key,
-            partition,
-            timestamp,
-            headers,
-        };
-        self.send(py, &outgoing, Some(Waiting::Future(future)))
+        let waiting = Some(Waiting::Future(future));
+        self.send(
+            py, waiting, topic, value, key, partition, timestamp, headers,
+        )
     }
 
     /// Sends messages of one topic with a single call: dicts with `value`, `key`, `partition`, `timestamp`, `headers`,

@@ -12,10 +12,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from .._cluster import ClusterMetadata
-from .._error import KafkaError, KafkaException
 from .._native import Message
 from .._partitions import TopicPartition
-from .._producer import Producer
+from .._producer import Producer, settle
 from .._types import Data, DeliveryCallback, HeadersType
 from ._ready import Ready, after, is_over
 
@@ -26,15 +25,14 @@ _TURN = 200
 class _Producer(Producer):
     """A producer whose futures are settled by the AIOProducer that has it."""
 
-    def __init__(self, conf: dict[str, Any], settle: Callable[[list[Any], list[Message]], None]) -> None:
+    def __init__(self, conf: dict[str, Any], settle_there: Callable[[list[Any], list[Message]], None]) -> None:
         super().__init__(conf)
-        self._settle_there = weakref.WeakMethod(settle)
-        self.only_errors = self._options.only_errors
+        self._settle_there = weakref.WeakMethod(settle_there)
 
     def _settle(self, futures: list[Any], reports: list[Message]) -> None:
-        settle = self._settle_there()
-        if settle is not None:
-            settle(futures, reports)
+        settle_there = self._settle_there()
+        if settle_there is not None:
+            settle_there(futures, reports)
 
 
 class _Told:
@@ -145,24 +143,14 @@ class AIOProducer:
             return
         self._untold -= len(futures)
         for future, report in zip(futures, reports, strict=True):
-            error = report.error()
+            if not future.done():
+                settle(future.future if isinstance(future, _Told) else future, report)
             if isinstance(future, _Told):
-                self._settle_one(future.future, report, error)
-                self._call_back(future.callback, error, report)
-            else:
-                self._settle_one(future, report, error)
+                self._call_back(future.callback, report)
 
-    @staticmethod
-    def _settle_one(future: asyncio.Future[Message], report: Message, error: KafkaError | None) -> None:
-        if future.done():
-            return
-        if error is None:
-            future.set_result(report)
-        else:
-            future.set_exception(KafkaException(error))
-
-    def _call_back(self, callback: DeliveryCallback, error: KafkaError | None, report: Message) -> None:
-        if error is None and self._producer.only_errors:
+    def _call_back(self, callback: DeliveryCallback, report: Message) -> None:
+        error = report.error()
+        if error is None and self._producer._options.only_errors:
             return
         try:
             callback(error, report)
