@@ -1011,7 +1011,9 @@ krs_code krs_producer_len(krs_client client, size_t *pending, krs_error *err);
 //
 // Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
-// the producer. `KRS_ERR_STATE`: not a transactional producer, or done already.
+// the producer. After `KRS_ERR_TIMED_OUT` the call may go on without its caller: the same one again
+// waits for what comes of it, and the others of this section are answered -177 until then.
+// `KRS_ERR_STATE`: not a transactional producer, or done already.
 krs_code krs_txn_init(krs_client client, int32_t timeout_ms, krs_error *err);
 
 // Begins a transaction, to which all messages sent from now on belong.
@@ -1041,22 +1043,22 @@ krs_code krs_txn_offsets(krs_client client,
 // Commits the transaction, once all of its messages have a result. Nobody needs
 // to receive reports meanwhile.
 //
-// `timeout_ms` -1: as long as `transaction.timeout.ms` allows. A coordinator that does not
-// answer may take the call a second beyond `timeout_ms`.
+// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
 //
 // Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
-// Errors: with `KRS_ERROR_RETRIABLE`, `KRS_ERR_TIMED_OUT` for example, call it
-// again; with `KRS_ERROR_TXN_ABORT` abort the transaction; with
-// `KRS_ERROR_FATAL` close the producer.
+// Errors: with `KRS_ERROR_RETRIABLE` call it again, as for `krs_txn_init()`; with
+// `KRS_ERROR_TXN_ABORT` abort the transaction; with `KRS_ERROR_FATAL` close the producer.
 krs_code krs_txn_commit(krs_client client, int32_t timeout_ms, krs_error *err);
 
 // Takes the transaction back: consumers with `isolation.level` `read_committed`
 // see none of its messages. Those that cannot be sent within a second are purged
 // (`KRS_ERR_PURGE_QUEUE`).
 //
+// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
+//
 // Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
-// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
-// the producer.
+// Errors: with `KRS_ERROR_RETRIABLE` call it again, as for `krs_txn_init()`; with
+// `KRS_ERROR_FATAL` close the producer.
 krs_code krs_txn_abort(krs_client client, int32_t timeout_ms, krs_error *err);
 
 /* ---- consumer ------------------------------------------------------------------------------ */

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -150,44 +150,58 @@ impl Client {
 /// is something to do meanwhile.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// Makes a call of librdkafka that waits for a broker, and that nobody can end, on a
-/// thread of its own: the caller of a client that closes need not wait for it.
+/// A call of librdkafka that waits for a broker, and that nobody can end, on a thread of its own:
+/// the caller of a client that closes need not wait for it.
+pub struct Call<T>(Receiver<Result<T>>);
+
+impl<T: Send + 'static> Call<T> {
+    pub fn begin<N: Send + Sync + 'static>(
+        native: Share<N>,
+        body: impl FnOnce(&N) -> Result<T> + Send + 'static,
+    ) -> Result<Self> {
+        let (sender, outcome) = mpsc::channel();
+        let thread = std::thread::Builder::new().name("krs-ask".to_owned());
+        let call = move || {
+            let result = body(&native);
+            drop(native);
+            // The caller may have gone.
+            let _ = sender.send(result);
+        };
+        let spawned = thread.spawn(call);
+        spawned.map_err(|cause| Error::system("no thread to be had", cause))?;
+        Ok(Self(outcome))
+    }
+
+    /// Waits a moment, and not beyond `until`, for what comes of it. That the client closes is an
+    /// outcome, too.
+    pub fn wait(&self, closing: &AtomicBool, until: Option<Instant>) -> Option<Result<T>> {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        match self
+            .0
+            .recv_timeout(left.unwrap_or(LOOK_EVERY).min(LOOK_EVERY))
+        {
+            Ok(result) => Some(result),
+            Err(RecvTimeoutError::Timeout) => closing
+                .load(Ordering::SeqCst)
+                .then(|| Err(Error::closed("the client has been closed"))),
+            Err(RecvTimeoutError::Disconnected) => Some(Err(Error::fixed(
+                code::INTERNAL,
+                "a call to a broker failed",
+            ))),
+        }
+    }
+}
+
+/// What comes of such a [`Call`].
 pub fn elsewhere<N: Send + Sync + 'static, T: Send + 'static>(
     native: Share<N>,
     closing: &AtomicBool,
     body: impl FnOnce(&N) -> Result<T> + Send + 'static,
 ) -> Result<T> {
-    elsewhere_while(native, closing, || {}, body)
-}
-
-/// The same; the caller does `meanwhile` again and again.
-pub fn elsewhere_while<N: Send + Sync + 'static, T: Send + 'static>(
-    native: Share<N>,
-    closing: &AtomicBool,
-    meanwhile: impl Fn(),
-    body: impl FnOnce(&N) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let (sender, answer) = mpsc::channel();
-    let thread = std::thread::Builder::new().name("krs-ask".to_owned());
-    let call = move || {
-        let result = body(&native);
-        drop(native);
-        // The caller may have gone.
-        let _ = sender.send(result);
-    };
-    let spawned = thread.spawn(call);
-    spawned.map_err(|cause| Error::system("no thread to be had", cause))?;
+    let call = Call::begin(native, body)?;
     loop {
-        meanwhile();
-        match answer.recv_timeout(LOOK_EVERY) {
-            Ok(result) => return result,
-            Err(RecvTimeoutError::Timeout) if closing.load(Ordering::SeqCst) => {
-                return Err(Error::closed("the client has been closed"));
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                return Err(Error::fixed(code::INTERNAL, "a call to a broker failed"));
-            }
+        if let Some(result) = call.wait(closing, None) {
+            return result;
         }
     }
 }

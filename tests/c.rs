@@ -187,6 +187,7 @@ promises! {
         closing_ends_the_calls_of_eight_threads,
         closing_ends_the_calls_that_wait_for_brokers,
         closing_ends_the_calls_of_a_transaction,
+        a_call_of_a_transaction_that_ran_out_of_time_goes_on,
         a_thousand_cycles_leave_nothing_behind,
         a_program_may_end_while_a_client_is_given_back,
     }

@@ -17,7 +17,9 @@ use std::sync::Arc;
 ///
 /// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
-/// the producer. `KRS_ERR_STATE`: not a transactional producer, or done already.
+/// the producer. After `KRS_ERR_TIMED_OUT` the call may go on without its caller: the same one again
+/// waits for what comes of it, and the others of this section are answered -177 until then.
+/// `KRS_ERR_STATE`: not a transactional producer, or done already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_txn_init(
     client: krs_client,
@@ -67,13 +69,11 @@ pub unsafe extern "C" fn krs_txn_offsets(
 /// Commits the transaction, once all of its messages have a result. Nobody needs
 /// to receive reports meanwhile.
 ///
-/// `timeout_ms` -1: as long as `transaction.timeout.ms` allows. A coordinator that does not
-/// answer may take the call a second beyond `timeout_ms`.
+/// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
 ///
 /// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
-/// Errors: with `KRS_ERROR_RETRIABLE`, `KRS_ERR_TIMED_OUT` for example, call it
-/// again; with `KRS_ERROR_TXN_ABORT` abort the transaction; with
-/// `KRS_ERROR_FATAL` close the producer.
+/// Errors: with `KRS_ERROR_RETRIABLE` call it again, as for `krs_txn_init()`; with
+/// `KRS_ERROR_TXN_ABORT` abort the transaction; with `KRS_ERROR_FATAL` close the producer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_txn_commit(
     client: krs_client,
@@ -87,9 +87,11 @@ pub unsafe extern "C" fn krs_txn_commit(
 /// see none of its messages. Those that cannot be sent within a second are purged
 /// (`KRS_ERR_PURGE_QUEUE`).
 ///
+/// `timeout_ms` -1: as long as `transaction.timeout.ms` allows.
+///
 /// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
-/// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
-/// the producer.
+/// Errors: with `KRS_ERROR_RETRIABLE` call it again, as for `krs_txn_init()`; with
+/// `KRS_ERROR_FATAL` close the producer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_txn_abort(
     client: krs_client,

@@ -36,6 +36,8 @@ const LONGEST_END: Duration = Duration::from_millis(100);
 
 pub struct Producer {
     native: Shared<Native>,
+    /// Held by who waits for it.
+    txn: Mutex<Option<txn::UnderWay>>,
     options: Options,
     name: String,
     closing: AtomicBool,
@@ -59,8 +61,6 @@ pub struct Producer {
 pub struct Native {
     main: rd::Queue,
     pub client: rd::Client,
-    /// Held during a call of a transaction.
-    txn: Mutex<()>,
 }
 
 /// What librdkafka's threads tell us.
@@ -117,11 +117,8 @@ impl Producer {
         });
         let producer = Arc::new_cyclic(|this| Self {
             name: client.name(),
-            native: Shared::new(Native {
-                main,
-                client,
-                txn: Mutex::new(()),
-            }),
+            native: Shared::new(Native { main, client }),
+            txn: Mutex::default(),
             closing: AtomicBool::new(false),
             arrivals,
             slab: Mutex::default(),

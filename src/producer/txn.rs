@@ -1,50 +1,79 @@
 //! Transactions. librdkafka waits inside for messages whose reports someone must
 //! take, so these calls deliver reports while they wait.
+//!
+//! The answer to a step that ran out of time inside librdkafka it takes for that to the next one,
+//! and may end the program over it. So no step does: a call gets more time there than its
+//! caller has, goes on when that one leaves, and is met again by who calls once more.
 
 use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use super::{Native, Producer};
 use crate::chan::Source;
-use crate::client;
-use crate::error::{Error, Result, code, flag};
+use crate::client::Call;
+use crate::error::{Code, Error, Result, code, flag};
 use crate::partition::TopicPartition;
 use crate::rd::{Client, List};
 
-/// The least time that librdkafka gets for a commit.
-const COMMIT_TIME: Duration = Duration::from_secs(1);
+/// The least time of an init. It is not longer, since one that outlives its producer would
+/// fence the next of that id.
+const INIT_TIME_MS: i32 = 1000;
 
 /// How long an abort waits for what may still be sent.
 const SEND_TIME_MS: i32 = 1000;
 
-const UNSENT: Error = Error {
-    code: code::TIMED_OUT,
-    flags: flag::RETRIABLE,
-    message: Cow::Borrowed("messages of the transaction have no result yet"),
-};
-const BUSY: Error = Error {
-    code: code::PREV_IN_PROGRESS,
-    flags: flag::RETRIABLE,
-    message: Cow::Borrowed("another call of this producer's transactions is under way"),
-};
+const UNSENT: Error = retriable(
+    code::TIMED_OUT,
+    "messages of the transaction have no result yet",
+);
+const GOES_ON: Error = retriable(
+    code::TIMED_OUT,
+    "no answer yet: the call goes on, and the same call again waits for what comes of it",
+);
+const BUSY: Error = retriable(
+    code::PREV_IN_PROGRESS,
+    "another call of this producer's transactions is under way, or ran out of time and was not made again",
+);
 
-impl Native {
-    /// librdkafka ends the program when two threads change the state at once.
-    fn alone<T>(&self, body: impl FnOnce(&Client) -> Result<T>) -> Result<T> {
-        let _alone = self.txn.try_lock().ok_or(BUSY)?;
-        body(&self.client)
+const fn retriable(code: Code, message: &'static str) -> Error {
+    Error {
+        code,
+        flags: flag::RETRIABLE,
+        message: Cow::Borrowed(message),
     }
+}
+
+/// A call that nobody has yet been told the outcome of.
+pub struct UnderWay {
+    what: What,
+    call: Call<()>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum What {
+    Init,
+    Offsets,
+    Commit,
+    Abort,
 }
 
 impl Producer {
     pub fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
-        self.while_delivering(move |client| client.init_transactions(timeout_ms))
+        let timeout_ms = self.txn_timeout(timeout_ms);
+        let longer = timeout_ms.max(INIT_TIME_MS);
+        self.transact(What::Init, timeout_ms, move |client| {
+            client.init_transactions(longer)
+        })
     }
 
     pub fn begin_transaction(&self) -> Result<()> {
-        self.native()?.alone(Client::begin_transaction)
+        match self.txn.try_lock().as_deref() {
+            Some(None) => self.native()?.client.begin_transaction(),
+            _ => Err(BUSY),
+        }
     }
 
+    /// librdkafka keeps the time of this one by itself.
     pub fn send_offsets_to_transaction(
         &self,
         offsets: &[TopicPartition],
@@ -53,23 +82,23 @@ impl Producer {
     ) -> Result<()> {
         let (offsets, group) = (offsets.to_vec(), group.to_vec());
         let timeout_ms = self.txn_timeout(timeout_ms);
-        self.while_delivering(move |client| {
+        self.transact(What::Offsets, i32::MAX, move |client| {
             client.send_offsets_to_transaction(&List::of(&offsets)?, &group, timeout_ms)
         })
     }
 
-    /// If the time runs out between librdkafka's flush and its commit, it takes the commit for an
-    /// abort, and ends the program. Hence our own flush, and time enough for the rest.
+    /// Before our own flush is done a caller without time may still abort.
     pub fn commit_transaction(&self, timeout_ms: i32) -> Result<()> {
         let start = Instant::now();
         let timeout_ms = self.txn_timeout(timeout_ms);
         if self.flush(timeout_ms)? > 0 {
             return Err(UNSENT);
         }
-        let timeout = Duration::from_millis(timeout_ms.unsigned_abs().into());
-        let left = timeout.saturating_sub(start.elapsed());
-        let left = left.max(COMMIT_TIME).as_millis() as i32;
-        self.while_delivering(move |client| client.commit_transaction(left))
+        let left = left_ms(start, timeout_ms);
+        let longer = self.longer_than(timeout_ms);
+        self.transact(What::Commit, left, move |client| {
+            client.commit_transaction(longer)
+        })
     }
 
     /// librdkafka 2.12.1 may end a transaction while it still asks the coordinator to take a partition
@@ -77,9 +106,14 @@ impl Producer {
     /// transaction, and the producer has failed for good. What has been sent is in it; hence the
     /// flush.
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
+        let start = Instant::now();
         let timeout_ms = self.txn_timeout(timeout_ms);
         self.flush(timeout_ms.min(SEND_TIME_MS))?;
-        self.while_delivering(move |client| client.abort_transaction(timeout_ms))
+        let left = left_ms(start, timeout_ms);
+        let longer = self.longer_than(timeout_ms);
+        self.transact(What::Abort, left, move |client| {
+            client.abort_transaction(longer)
+        })
     }
 
     /// To librdkafka a negative time is for ever in some of these calls.
@@ -91,16 +125,45 @@ impl Producer {
         }
     }
 
-    /// A close ends the wait, though not the call.
-    fn while_delivering(
+    fn longer_than(&self, timeout_ms: i32) -> i32 {
+        timeout_ms.max(self.options.transaction_timeout_ms)
+    }
+
+    /// Begins a call, or waits on for the same one. A close ends the wait, though not the call.
+    fn transact(
         &self,
+        what: What,
+        timeout_ms: i32,
         body: impl FnOnce(&Client) -> Result<()> + Send + 'static,
     ) -> Result<()> {
-        let deliver = || self.deliver();
-        let done = client::elsewhere_while(self.share()?, &self.closing, deliver, |native| {
-            native.alone(body)
-        });
+        let until = Instant::now() + Duration::from_millis(timeout_ms.unsigned_abs().into());
+        let mut slot = self.txn.try_lock().ok_or(BUSY)?;
+        let under_way = match &mut *slot {
+            Some(under_way) => under_way,
+            none => none.insert(UnderWay {
+                what,
+                call: Call::begin(self.share()?, |native: &Native| body(&native.client))?,
+            }),
+        };
+        if under_way.what != what {
+            return Err(BUSY);
+        }
+        let outcome = loop {
+            self.deliver();
+            if let Some(outcome) = under_way.call.wait(&self.closing, Some(until)) {
+                break outcome;
+            }
+            if Instant::now() >= until {
+                return Err(GOES_ON);
+            }
+        };
+        *slot = None;
         self.deliver();
-        done
+        outcome
     }
+}
+
+fn left_ms(start: Instant, timeout_ms: i32) -> i32 {
+    let elapsed = i32::try_from(start.elapsed().as_millis()).unwrap_or(i32::MAX);
+    timeout_ms.saturating_sub(elapsed).max(0)
 }

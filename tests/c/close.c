@@ -277,6 +277,50 @@ static void closing_ends_the_calls_of_a_transaction(void) {
     end_brokers();
 }
 
+static krs_code transact(krs_client producer, int way, int32_t timeout_ms) {
+    switch (way) {
+    case 0:
+        return krs_txn_init(producer, timeout_ms, &err);
+    case 2:
+        return krs_txn_commit(producer, timeout_ms, &err);
+    default:
+        return krs_txn_abort(producer, timeout_ms, &err);
+    }
+}
+
+static void a_call_of_a_transaction_that_ran_out_of_time_goes_on(void) {
+    static const int ways[] = {0, 2, 3};
+    const char *topic = fresh_name("txn");
+    start_brokers();
+    send_values(topic, 0, 0, 1);
+    for (int i = 0; i < 3; i++) {
+        krs_client producer = for_way(ways[i], topic);
+        double start, took;
+        kill(brokers, SIGSTOP);
+        for (int again = 0; again < 3; again++) {
+            start = seconds();
+            EXPECT(KRS_ERR_TIMED_OUT, transact(producer, ways[i], 100));
+            took = seconds() - start;
+            CHECK(err.flags & KRS_ERROR_RETRIABLE, "%s", err.message);
+            CHECK(took > 0.09 && took < 0.5 * slowness(), "way %d took %.2f s", ways[i], took);
+        }
+        for (int j = 0; j < 3; j++) { /* Until its outcome is known no other begins. */
+            if (j != i) {
+                CHECK(transact(producer, ways[j], 100) == -177 && (err.flags & KRS_ERROR_RETRIABLE),
+                      "way %d beside %d: %s", ways[j], ways[i], err.message);
+            }
+        }
+        CHECK(krs_txn_begin(producer, &err) == -177, "%s", err.message);
+        kill(brokers, SIGCONT);
+        OK(transact(producer, ways[i], PATIENCE_MS));
+        OK(krs_txn_begin(producer, &err));
+        OK(krs_txn_commit(producer, PATIENCE_MS, &err));
+        close_in_time(producer, "after a transaction");
+    }
+    say("calls of a transaction that ran out of time");
+    end_brokers();
+}
+
 /* ---- what is left ---------------------------------------------------------------------------- */
 
 static long resident_kib(void) {
@@ -372,6 +416,7 @@ static const test_t tests[] = {
     TEST(closing_ends_the_calls_of_eight_threads),
     TEST(closing_ends_the_calls_that_wait_for_brokers),
     TEST(closing_ends_the_calls_of_a_transaction),
+    TEST(a_call_of_a_transaction_that_ran_out_of_time_goes_on),
     TEST(a_thousand_cycles_leave_nothing_behind),
     TEST(a_program_may_end_while_a_client_is_given_back),
 };
