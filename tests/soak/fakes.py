@@ -13,15 +13,17 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from bed import BUILT, Broken, Row
+from bed import Broken, Row, languages, program
 
 Told = list[dict[str, Any]]
 
 
-def probe(servers: str, topic: str, seconds: float, *settings: str, token: str = "") -> Told:
+def probe(language: str, servers: str, topic: str, seconds: float, *settings: str, token: str = "") -> Told:
     """What the probe was told, line by line; the last line sums up."""
-    words = [str(BUILT / "probe"), servers, topic, str(seconds), *settings]
-    env = {**os.environ, "PROBE_TOKEN": token} if token else dict(os.environ)
+    words = [*program(language, "probe"), servers, topic, str(seconds), *settings]
+    env = {**os.environ, "PYTHONSAFEPATH": "1"}
+    if token:
+        env["PROBE_TOKEN"] = token
     done = subprocess.run(
         words, env=env, capture_output=True, text=True, errors="replace", timeout=seconds + 60, check=False
     )
@@ -105,16 +107,15 @@ class Fake:
         self._listener.close()
 
 
-def fake(name: str, treat: Callable[[socket.socket], None] | None, seconds: float) -> Row:
+def fake(language: str, name: str, treat: Callable[[socket.socket], None] | None, seconds: float) -> Row:
     server = Fake(treat)
     # Short, so that a broker that says nothing is an error within the test.
-    told = probe(
-        server.address, "nowhere", seconds, "socket.timeout.ms=1000", "api.version.request.timeout.ms=1000"
-    )
+    hasty = ("socket.timeout.ms=1000", "api.version.request.timeout.ms=1000")
+    told = probe(language, server.address, "nowhere", seconds, *hasty)
     server.end()
     summary, errors = told[-1], [line for line in told if "row" in line]
     share = summary["cpu"] / summary["seconds"]
-    row = Row(f"broker that {name}", "C", {"sent": 1, "faults": server.connections or 1})
+    row = Row(f"broker that {name}", language, {"sent": 1, "faults": server.connections or 1})
     text = errors[0]["text"] if errors else ""
     row.note = (
         f"CPU {100 * share:.1f} %, {len(errors)} errors, first after {summary['first_error']} s: {text[:90]}"
@@ -128,6 +129,6 @@ def fake(name: str, treat: Callable[[socket.socket], None] | None, seconds: floa
 
 
 def fakes(seconds: float) -> Iterator[Row]:
-    every = {"refuses": None, **FAKES}
-    with ThreadPoolExecutor(4) as pool:
-        yield from pool.map(lambda item: fake(*item, seconds), every.items())
+    every = [(language, *each) for each in {"refuses": None, **FAKES}.items() for language in languages()]
+    with ThreadPoolExecutor(6) as pool:
+        yield from pool.map(lambda each: fake(*each, seconds), every)

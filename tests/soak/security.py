@@ -6,6 +6,7 @@ What must never be seen is every password, token and key: not in an error, a log
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import re
@@ -20,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bed import ROOT, Row, exactly
+from bed import ROOT, Row, exactly, languages
 from fakes import Told, probe
 
 PLAIN, SCRAM, WRONG = "plain-pass-4711", "scram-pass-4712", "wrong-pass-4713"
@@ -200,10 +201,10 @@ def token(seconds: int) -> str:
     return f"{part({'alg': 'none'})}.{part(claims)}."
 
 
-def judge(case: Case, told: Told) -> Row:
+def judge(language: str, case: Case, told: Told) -> Row:
     summary = told[-1]
     codes = [line["row"] for line in told if "row" in line]
-    row = Row(f"login: {case.name}", "C", {"sent": 1})
+    row = Row(f"login: {case.name}", language, {"sent": 1})
     if case.wrong:
         seen = [code for code in (*codes, summary["sent"]) if code in case.wrong]
         row.figures["faults"] = 1
@@ -228,19 +229,21 @@ def where(told: Told, secret: str) -> str:
 def logins(seconds: float) -> Iterator[Row]:
     broker = Broker()
     try:
-        probe(broker.at("PLAINTEXT"), "open", 20)  # Makes the topics.
-        probe(broker.at("PLAINTEXT"), "closed", 20)
+        for topic in ("open", "closed"):  # Makes them.
+            probe("C", broker.at("PLAINTEXT"), topic, 20)
         broker.allow("alice", "open")
 
-        def run(case: Case) -> Row:
+        def run(each: tuple[Case, str]) -> Row:
+            case, language = each
             settings = [f"{name}={value}" for name, value in case.settings.items()]
             # All that librdkafka can log of it.
             debug = "debug=security,broker,protocol,feature,conf"
             limit = seconds if case.wrong else 30.0
-            told = probe(broker.at(case.listener), case.topic, limit, *settings, debug, token=case.token)
-            return judge(case, told)
+            server = broker.at(case.listener)
+            told = probe(language, server, case.topic, limit, *settings, debug, token=case.token)
+            return judge(language, case, told)
 
-        with ThreadPoolExecutor(4) as pool:
-            yield from pool.map(run, cases(broker.pki))
+        with ThreadPoolExecutor(6) as pool:
+            yield from pool.map(run, itertools.product(cases(broker.pki), languages()))
     finally:
         broker.end()

@@ -41,6 +41,7 @@ type Producer struct {
 	inbox     *inbox
 	channel   *produceChannel
 	room      gate
+	lines     lines
 	closing   atomic.Bool
 }
 
@@ -82,6 +83,7 @@ func NewProducer(conf *ConfigMap) (*Producer, error) {
 		events:    make(chan Event, slots(options.eventsSize)),
 		reports:   options.reports,
 		maxUnread: options.eventsSize,
+		lines:     newLines(),
 		outlets:   newOutlets(),
 	}
 	if p.inbox, err = startInbox(p); err != nil {
@@ -223,12 +225,24 @@ func (p *Producer) sendWithHeaders(msg *Message, topic coreTopic, number uint64,
 	return int(codes[0])
 }
 
-// ProduceContext is Produce that waits while the queue is full, until ctx ends, whose error it then returns.
+// ProduceContext is Produce that waits while the queue is full, until ctx ends, whose error it then returns. Those who wait
+// have their turns, in the order in which they came.
 func (p *Producer) ProduceContext(ctx context.Context, msg *Message, deliveryChan chan Event) error {
+	line := p.lines.of(deliveryChan)
+	if len(line) == 0 {
+		if err := p.Produce(msg, deliveryChan); !isQueueFull(err) {
+			return err
+		}
+	}
+	select {
+	case line <- struct{}{}:
+		defer func() { <-line }()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 	for {
 		opened := p.room.opened()
-		err := p.Produce(msg, deliveryChan)
-		if failed, ok := err.(Error); !ok || failed.code != ErrQueueFull {
+		if err := p.Produce(msg, deliveryChan); !isQueueFull(err) {
 			return err
 		}
 		timer := time.NewTimer(roomLooks)
@@ -241,6 +255,11 @@ func (p *Producer) ProduceContext(ctx context.Context, msg *Message, deliveryCha
 		}
 		timer.Stop()
 	}
+}
+
+func isQueueFull(err error) bool {
+	failed, ok := err.(Error)
+	return ok && failed.code == ErrQueueFull
 }
 
 func (p *Producer) topicFor(msg *Message) (coreTopic, error) {
@@ -747,6 +766,21 @@ func (c *produceChannel) close(deadline time.Time) int {
 	close(c.messages)
 	<-c.done
 	return c.givenUp
+}
+
+// lines are those of who waits for room; whoever is at the head of one holds its slot. Who waits for a reader of Events is
+// in no other's way.
+type lines struct {
+	events, private chan struct{}
+}
+
+func newLines() lines { return lines{make(chan struct{}, 1), make(chan struct{}, 1)} }
+
+func (l *lines) of(deliveryChan chan Event) chan struct{} {
+	if deliveryChan == nil {
+		return l.events
+	}
+	return l.private
 }
 
 // gate tells those who wait that something has happened.

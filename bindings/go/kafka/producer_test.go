@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -330,6 +333,58 @@ func TestAFullQueueIsAnErrorOrWaitsUntilTheContextEnds(t *testing.T) {
 	go func() { done <- p.ProduceContext(context.Background(), message(topic, "x"), nil) }()
 	check(t, p.Purge(PurgeQueue))
 	check(t, receive(t, done))
+}
+
+func TestSendersThatWaitForRoomHaveTheirTurns(t *testing.T) {
+	const senders, enough = 16, 3000
+	p := newProducer(t, ConfigMap{"queue.buffering.max.messages": 500, "linger.ms": 5, "go.delivery.reports": false})
+	topic := fresh("topic")
+	ctx, cancel := context.WithTimeout(context.Background(), patient)
+	defer cancel()
+	var shares [senders]atomic.Int64
+	var sending sync.WaitGroup
+	for i := range shares {
+		sending.Add(1)
+		go func() {
+			defer sending.Done()
+			for p.ProduceContext(ctx, message(topic, "x"), nil) == nil {
+				shares[i].Add(1)
+				// Until all have enough, or one has what all should have and some have little.
+				if least, most := extremes(shares[:]); least >= enough || most > 4*enough {
+					cancel()
+				}
+			}
+		}()
+	}
+	sending.Wait()
+	if least, most := extremes(shares[:]); least < enough || most > 2*least {
+		t.Fatalf("%d to %d messages", least, most)
+	}
+}
+
+func extremes(counts []atomic.Int64) (least, most int64) {
+	least = math.MaxInt64
+	for i := range counts {
+		count := counts[i].Load()
+		least, most = min(least, count), max(most, count)
+	}
+	return least, most
+}
+
+func TestASenderWithItsOwnChannelDoesNotWaitForReadersOfEvents(t *testing.T) {
+	p := newProducer(t, ConfigMap{"go.events.channel.size": 1})
+	topic := fresh("topic")
+	produceAll(t, p, topic, 1)
+	ctx, cancel := context.WithCancel(context.Background())
+	waiting := make(chan error)
+	go func() { waiting <- p.ProduceContext(ctx, message(topic, "for Events"), nil) }()
+	own := make(chan Event, 1)
+	for range 100 {
+		check(t, p.ProduceContext(context.Background(), message(topic, "for its own"), own))
+		receive(t, own)
+	}
+	cancel()
+	receive(t, waiting)
 }
 
 func TestPurgedMessagesHaveTheirReports(t *testing.T) {

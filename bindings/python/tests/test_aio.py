@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import LIMIT, Cluster
-from kafka_rs import KafkaError, KafkaException, Message, TopicPartition
+from kafka_rs import KafkaError, KafkaException, Message, MockCluster, TopicPartition
 from kafka_rs.aio import AIOConsumer, AIOProducer
 
 
@@ -37,6 +37,53 @@ def test_each_produce_gives_a_future_of_its_report(cluster: Cluster) -> None:
             assert [message.value() for message in messages] == [f"{number}".encode() for number in range(1000)]
             assert [message.offset() for message in messages] == list(range(1000))
             assert len(producer) == 0
+
+    run(main())
+
+
+def test_tasks_that_wait_for_room_have_their_turns() -> None:
+    tasks, enough = 16, 100
+    shares = [0] * tasks
+
+    async def main(servers: str) -> None:
+        async def send_on(task: int) -> None:
+            # Until all have enough, or one has what all should have and some have little.
+            while min(shares) < enough and max(shares) < 4 * enough:
+                await producer.produce("turns", "v")
+                shares[task] += 1
+
+        conf = {"bootstrap.servers": servers, "queue.buffering.max.messages": 50, "linger.ms": 5}
+        async with AIOProducer(conf) as producer:
+            await asyncio.gather(*(send_on(task) for task in range(tasks)))
+
+    with MockCluster() as cluster:
+        cluster.set_broker_delay(1, 0.02)
+        run(main(cluster.bootstrap_servers()))
+    assert min(shares) >= enough, shares
+
+
+def test_a_task_that_is_cancelled_in_line_lets_the_others_pass() -> None:
+    conf = {"bootstrap.servers": "127.0.0.1:1", "queue.buffering.max.messages": 1}
+
+    async def main() -> None:
+        producer = AIOProducer(conf)
+        first = await producer.produce("t", "first")
+        waiting = [asyncio.create_task(producer.produce("t", f"{number}")) for number in range(4)]
+        await asyncio.sleep(0)
+        for gone in (waiting[0], waiting[2]):  # The head of the line, and one behind it.
+            gone.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await gone
+        for next_one in (waiting[1], waiting[3]):
+            assert not next_one.done()
+            await producer.purge()
+            with pytest.raises(KafkaException):
+                await first
+            first = await next_one
+        await producer.purge()
+        with pytest.raises(KafkaException):
+            await first
+        await producer.close(0.1)
 
     run(main())
 

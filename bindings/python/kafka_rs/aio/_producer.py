@@ -76,6 +76,8 @@ class AIOProducer:
         self._turn = 0
         self._untold = 0
         self._told = asyncio.Event()
+        self._line = asyncio.Lock()
+        self._waiting = 0
         self._failed: BaseException | None = None
 
     def _start(self) -> asyncio.AbstractEventLoop:
@@ -110,6 +112,7 @@ class AIOProducer:
     ) -> asyncio.Future[Message]:
         """Queues a message, waiting while there is no room, and gives a future of its report.
 
+        Tasks that wait for room have their turns, in the order in which they came.
         The future gives the Message, or raises KafkaException. Cancelling it does not take the message back.
         """
         loop = self._loop or self._start()
@@ -122,20 +125,34 @@ class AIOProducer:
         if self._turn > _TURN:
             self._turn = 0
             await asyncio.sleep(0)
-        while True:
-            try:
-                self._producer._produce_for(told, topic, value, key, partition, timestamp, headers)
-            except BufferError:
-                before = self._untold
-                self._read()
-                if self._untold == before:
-                    # Nothing was reported yet; the next report makes room.
-                    self._told.clear()
-                    await self._told.wait()
-                self._check()
-            else:
-                self._untold += 1
-                return report
+        message = (told, topic, value, key, partition, timestamp, headers)
+        if self._waiting or not self._has_queued(message):
+            await self._wait_in_line(message)
+        self._untold += 1
+        return report
+
+    def _has_queued(self, message: tuple[Any, ...]) -> bool:
+        try:
+            self._producer._produce_for(*message)
+        except BufferError:
+            return False
+        return True
+
+    async def _wait_in_line(self, message: tuple[Any, ...]) -> None:
+        """Queues it when there is room, and who has waited longer has queued theirs."""
+        self._waiting += 1
+        try:
+            async with self._line:
+                while not self._has_queued(message):
+                    before = self._untold
+                    self._read()
+                    if self._untold == before:
+                        # Nothing was reported yet; the next report makes room.
+                        self._told.clear()
+                        await self._told.wait()
+                    self._check()
+        finally:
+            self._waiting -= 1
 
     def _settle(self, futures: list[asyncio.Future[Message] | _Told], reports: list[Message]) -> None:
         if self._loop is not None and threading.get_ident() != self._thread:
