@@ -105,6 +105,7 @@ test:
 sanitize:
 	@tests/sanitize address
 	@tests/sanitize thread
+	@tests/sanitize undefined
 	@tests/sanitize valgrind
 
 # The part of it that is quick: wrong calls under valgrind, with what `make test` built.

@@ -270,6 +270,16 @@ class Row:
         if not holds:
             self.broken.append(what)
 
+    def leaves_nothing(self) -> None:
+        """Memory, threads and descriptors are as they were, but for what a runtime keeps."""
+        if self.before and self.after:
+            grown = self.after.mib - self.before.mib
+            self.promise(grown < 100, f"memory grew by {grown:.0f} MiB")
+            threads = self.after.threads - self.before.threads
+            self.promise(threads <= 6, f"{threads} more threads")
+            descriptors = self.after.descriptors - self.before.descriptors
+            self.promise(descriptors <= 12, f"{descriptors} more descriptors")
+
 
 def lost(counts: Counts) -> int:
     """Acknowledged and not received. A number that is missing may also be one that failed."""
@@ -288,13 +298,7 @@ def row_of(name: str, load: Load, faults: int) -> Row:
     row.promise(counts["failed"] == 0, f"{counts['failed']} failed")
     row.promise(counts["wild"] == 0, f"{counts['wild']} stale rows after a seek")
     row.promise(counts["close_ms"] < 11000, f"close took {counts['close_ms']} ms of 10000")
-    if row.before and row.after:
-        grown = row.after.mib - row.before.mib
-        row.promise(grown < 100, f"memory grew by {grown:.0f} MiB")
-        threads = row.after.threads - row.before.threads
-        row.promise(threads <= 6, f"{threads} more threads")
-        descriptors = row.after.descriptors - row.before.descriptors
-        row.promise(descriptors <= 12, f"{descriptors} more descriptors")
+    row.leaves_nothing()
     return row
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -108,17 +110,53 @@ def network(cluster: Cluster, net: Network, seconds: float) -> Iterator[Row]:
         "answers lost": part("answers"),
         "cut": net.cut,
     }
-    with loads("net", net.servers, cluster) as running:
+    yield from suffered("network", net.servers, cluster, faults, net.heal, seconds)
+
+
+def packets(cluster: Cluster, net: Network, seconds: float) -> Iterator[Row]:
+    """The kernel loses packets between the clients and the proxies, so that TCP has to deal with it."""
+    ports = "{ %s }" % ", ".join(str(port) for _, _, port in cluster.proxied)
+    questions, answers = f"tcp dport {ports}", f"tcp sport {ports}"
+    lossy = "numgen random mod 100 < 20 drop"
+
+    def filtering(*rules: str) -> Callable[[], None]:
+        chain = "\n".join(("type filter hook input priority 0", *rules))
+        return lambda: tell_kernel(f"table inet soak {{\nchain arriving {{\n{chain}\n}}\n}}")
+
+    faults = {
+        "a fifth lost": filtering(f"{questions} {lossy}", f"{answers} {lossy}"),
+        "answers lost": filtering(f"{answers} drop"),
+        "all lost": filtering(f"{questions} drop", f"{answers} drop"),
+        "reset": filtering(f"{questions} reject with tcp reset"),
+    }
+    heal = functools.partial(tell_kernel, "flush ruleset")
+    yield from suffered("packets", net.servers, cluster, faults, heal, seconds)
+
+
+def tell_kernel(rules: str) -> None:
+    subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True)
+
+
+def suffered(
+    what: str,
+    servers: str,
+    cluster: Cluster,
+    faults: dict[str, Callable[[], None]],
+    heal: Callable[[], None],
+    seconds: float,
+) -> Iterator[Row]:
+    """One fault after the other; after each all goes on."""
+    with loads(what, servers, cluster) as running:
         slowest = 0.0
         for name, fault in faults.items():
             fault()
-            time.sleep(seconds)
-            net.heal()
+            time.sleep(seconds)  # The length of the fault.
+            heal()
             try:
                 slowest = max(slowest, *(load.await_flow() for load in running))
             except Broken as broken:
                 raise Broken(f"after {name}: {broken}") from broken
-        for row in finish_all(f"network: {', '.join(faults)}", running, len(faults)):
+        for row in finish_all(f"{what}: {', '.join(faults)}", running, len(faults)):
             row.note = f"flows {slowest:.1f} s after healing at the latest"
             yield row
 

@@ -8,28 +8,79 @@ import random
 import socket
 import struct
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
-from bed import Broken, Row, languages, program
+from bed import Broken, Row, Usage, languages, program
 
-Told = list[dict[str, Any]]
+
+@dataclass
+class Told:
+    """What a probe was told."""
+
+    lines: list[dict[str, Any]]
+    #: What its process had of the machine, without clients.
+    before: Usage
+    after: Usage
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        return self.lines[-1]
+
+    def row(self, name: str, language: str, **figures: int) -> Row:
+        row = Row(name, language, {"sent": 1, **figures}, self.before, self.after)
+        row.leaves_nothing()
+        return row
 
 
 def probe(language: str, servers: str, topic: str, seconds: float, *settings: str, token: str = "") -> Told:
-    """What the probe was told, line by line; the last line sums up."""
-    words = [*program(language, "probe"), servers, topic, str(seconds), *settings]
     env = {**os.environ, "PYTHONSAFEPATH": "1"}
     if token:
         env["PROBE_TOKEN"] = token
-    done = subprocess.run(
-        words, env=env, capture_output=True, text=True, errors="replace", timeout=seconds + 60, check=False
-    )
-    if done.returncode:
-        raise Broken(f"the probe ended with {done.returncode}: {done.stderr.strip()[-200:]}")
-    return [json.loads(line) for line in done.stdout.splitlines()]
+    with tempfile.TemporaryFile("w+") as errors:
+        process = subprocess.Popen(
+            [*program(language, "probe"), servers, topic, str(seconds), *settings],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            errors="replace",
+            env=env,
+        )
+        guard = threading.Timer(seconds + 60, process.kill)
+        guard.start()
+        try:
+            told = listen(process)
+        finally:
+            guard.cancel()
+            process.kill()
+            process.wait()
+        if told is None:
+            errors.seek(0)
+            raise Broken(
+                f"{language}'s probe ended with {process.returncode}: {errors.read().strip()[-200:]}"
+            )
+        return told
+
+
+def listen(process: subprocess.Popen[str]) -> Told | None:
+    """All that it tells; none if it does not come to its end."""
+    assert process.stdin and process.stdout
+    lines: list[dict[str, Any]] = []
+    usages: list[Usage] = []
+    for line in process.stdout:
+        lines.append(json.loads(line))
+        if "begins" in lines[-1] or "final" in lines[-1]:
+            usages.append(Usage.of(process.pid))
+            process.stdin.write("\n")
+            process.stdin.flush()
+        if "final" in lines[-1]:
+            return Told(lines, *usages)
+    return None
 
 
 # What each fake does with a connection, until it returns.
@@ -113,9 +164,9 @@ def fake(language: str, name: str, treat: Callable[[socket.socket], None] | None
     hasty = ("socket.timeout.ms=1000", "api.version.request.timeout.ms=1000")
     told = probe(language, server.address, "nowhere", seconds, *hasty)
     server.end()
-    summary, errors = told[-1], [line for line in told if "row" in line]
+    summary, errors = told.summary, [line for line in told.lines if "row" in line]
     share = summary["cpu"] / summary["seconds"]
-    row = Row(f"broker that {name}", language, {"sent": 1, "faults": server.connections or 1})
+    row = told.row(f"broker that {name}", language, faults=server.connections or 1)
     text = errors[0]["text"] if errors else ""
     row.note = (
         f"CPU {100 * share:.1f} %, {len(errors)} errors, first after {summary['first_error']} s: {text[:90]}"

@@ -1,4 +1,5 @@
 /* Tries to send one message and to receive it, and prints all that it is told, as lines of JSON.
+ * After the first and after the last it waits for a line of input: the driver looks at its memory.
  *
  *   probe SERVERS TOPIC SECONDS [KEY=VALUE]...
  *
@@ -28,6 +29,15 @@ static void tell(const char *what, krs_code code, const char *text, size_t len) 
     printf("{\"%s\":\"%s\",", what, krs_error_name(code));
     print_text("text", text, len);
     printf("}\n");
+}
+
+static void await_driver(void) {
+    fflush(stdout);
+    for (int c = getchar(); c != '\n'; c = getchar()) {
+        if (c == EOF) {
+            exit(3); /* It is gone. */
+        }
+    }
 }
 
 static krs_client open_told(uint32_t kind) {
@@ -123,6 +133,8 @@ int main(int argc, char **argv) {
     limit = atof(argv[3]);
     setting_count = argc - 4;
     settings = argv + 4;
+    printf("{\"begins\":true}\n");
+    await_driver();
     start = seconds();
     producer = open_told(KRS_PRODUCER);
     if (producer.id) {
@@ -145,5 +157,6 @@ int main(int argc, char **argv) {
            "\"cpu\":%.3f,\"seconds\":%.2f}\n",
            krs_error_name(sent), krs_error_name(received), first_error, closed, cpu_seconds(),
            seconds() - start);
+    await_driver();
     return 0;
 }

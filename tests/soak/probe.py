@@ -19,6 +19,12 @@ def tell(what: str, code: str, text: str) -> None:
     print(json.dumps({what: code, "text": text}))
 
 
+def await_driver(**told: Any) -> None:
+    print(json.dumps(told), flush=True)
+    if not sys.stdin.readline():
+        sys.exit(3)  # It is gone.
+
+
 class Logs(logging.Handler):
     """Tells what the clients log."""
 
@@ -97,8 +103,9 @@ class Probe:
             "cpu": time.process_time() - cpu,
             "seconds": time.monotonic() - self.start,
         }
-        print(json.dumps({"final": True, **summary}))
+        await_driver(final=True, **summary)
 
 
 if __name__ == "__main__":
+    await_driver(begins=True)
     Probe(*sys.argv[1:]).run()

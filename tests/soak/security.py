@@ -202,28 +202,28 @@ def token(seconds: int) -> str:
 
 
 def judge(language: str, case: Case, told: Told) -> Row:
-    summary = told[-1]
-    codes = [line["row"] for line in told if "row" in line]
-    row = Row(f"login: {case.name}", language, {"sent": 1})
+    summary = told.summary
+    codes = [line["row"] for line in told.lines if "row" in line]
+    row = told.row(f"login: {case.name}", language)
     if case.wrong:
         seen = [code for code in (*codes, summary["sent"]) if code in case.wrong]
         row.figures["faults"] = 1
-        texts = [line["text"] for line in told if line.get("row") in case.wrong]
+        texts = [line["text"] for line in told.lines if line.get("row") in case.wrong]
         row.note = f"{seen[0] if seen else '?'}: {texts[0][:70] if texts else ''}"
         row.promise(seen, f"told {codes or 'nothing'} and {summary['sent']}")
         row.promise(summary["sent"] != "NO_ERROR", "it was let in")
     else:
         row.figures |= {"acked": int(summary["sent"] == "NO_ERROR")}
         row.figures |= {"received": int(summary["received"] == "NO_ERROR")}
-        row.promise(row.figures["received"], f"not received: {summary}, {told[-4:-1]}")
-    everything = json.dumps(told)
+        row.promise(row.figures["received"], f"not received: {summary}, {told.lines[-4:-1]}")
+    everything = json.dumps(told.lines)
     for secret in (PLAIN, SCRAM, WRONG, *case.secrets):
         row.promise(secret not in everything, "a secret was told: " + where(told, secret))
     return row
 
 
 def where(told: Told, secret: str) -> str:
-    return next((str(next(iter(line))) for line in told if secret in json.dumps(line)), "")
+    return next((str(next(iter(line))) for line in told.lines if secret in json.dumps(line)), "")
 
 
 def logins(seconds: float) -> Iterator[Row]:

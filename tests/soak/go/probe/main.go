@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -49,15 +49,12 @@ type probe struct {
 	firstError     time.Duration
 	sent, received string
 	closed         time.Duration
-	out            sync.Mutex
 }
 
-func (p *probe) tell(said map[string]any) {
+func tell(said map[string]any) {
 	line, err := json.Marshal(said)
 	check(err)
-	p.out.Lock()
-	fmt.Println(string(line))
-	p.out.Unlock()
+	fmt.Println(string(line)) // In one write, whole beside those of others.
 }
 
 func (p *probe) note(what string, err error) {
@@ -68,12 +65,12 @@ func (p *probe) note(what string, err error) {
 	if p.firstError == 0 {
 		p.firstError = time.Since(p.start)
 	}
-	p.tell(map[string]any{what: nameOf(code), "text": err.Error()})
+	tell(map[string]any{what: nameOf(code), "text": err.Error()})
 }
 
 func (p *probe) tellLogs(lines <-chan kafka.LogEvent) {
 	for line := range lines {
-		p.tell(map[string]any{"log": "NO_ERROR", "text": line.Message})
+		tell(map[string]any{"log": "NO_ERROR", "text": line.Message})
 	}
 }
 
@@ -184,11 +181,19 @@ func main() {
 	log.SetFlags(0)
 	seconds, err := strconv.ParseFloat(os.Args[3], 64)
 	check(err)
+	input := bufio.NewScanner(os.Stdin)
+	awaitDriver := func(said map[string]any) {
+		tell(said)
+		if !input.Scan() {
+			os.Exit(3) // It is gone.
+		}
+	}
+	awaitDriver(map[string]any{"begins": true})
 	closed := nameOf(kafka.ErrDestroy)
 	p := probe{servers: os.Args[1], topic: os.Args[2], settings: os.Args[4:], start: time.Now(), sent: closed, received: closed,
 		limit: time.Duration(seconds * float64(time.Second))}
 	p.send()
-	p.tell(map[string]any{"final": true, "sent": p.sent, "received": p.received,
+	awaitDriver(map[string]any{"final": true, "sent": p.sent, "received": p.received,
 		"first_error": p.firstError.Round(10 * time.Millisecond).Seconds(), "close_ms": p.closed.Milliseconds(),
 		"cpu": cpuSeconds(), "seconds": time.Since(p.start).Seconds()})
 }
