@@ -41,6 +41,7 @@ pub fn version() -> &'static CStr {
 
 /// Name of a code, such as `_QUEUE_FULL`, if librdkafka has one.
 pub fn code_name(code: Code) -> Option<&'static CStr> {
+    may_be_code(code)?;
     // SAFETY: the declaration in `raw` takes any number; the result is a
     // NUL-terminated string.
     let name = unsafe { CStr::from_ptr(raw::rd_kafka_err2name(code)) };
@@ -49,9 +50,15 @@ pub fn code_name(code: Code) -> Option<&'static CStr> {
 
 /// Text of a code, such as `Local: Queue full`, if librdkafka has one.
 pub fn code_text(code: Code) -> Option<&'static CStr> {
+    may_be_code(code)?;
     // SAFETY: as for `code_name`.
     let text = unsafe { CStr::from_ptr(raw::rd_kafka_err2str(code)) };
     is_known(text).then_some(text)
+}
+
+/// The protocol's codes have 16 bits. With the largest numbers librdkafka's own arithmetic overflows.
+fn may_be_code(code: Code) -> Option<i16> {
+    code.try_into().ok()
 }
 
 /// Unknown codes come as `ERR_123?` or `Err-123?`, in a buffer of the thread
