@@ -14,7 +14,7 @@ VERSION := $(shell sed -n '/^version = /{s/.*"\(.*\)"/\1/p;q;}' Cargo.toml)
 SOURCES := Cargo.toml Cargo.lock build.rs $(shell find src -type f)
 LINK    := -L$(OUT) -lkafka_rs -Wl,-rpath,$(CURDIR)/$(OUT) -pthread
 EXAMPLES := $(patsubst bindings/c/examples/%.c,target/c/%,$(wildcard bindings/c/examples/*.c))
-C_FILES := $(wildcard src/rd/*.c bindings/c/examples/*.c tests/c/*.[ch] tests/soak/*.c tests/fuzz/*.c tests/install/*.c bench/c/*.[ch])
+C_FILES := $(wildcard src/rd/*.[ch] bindings/c/examples/*.c tests/c/*.[ch] tests/soak/*.c tests/fuzz/*.c tests/install/*.c bench/c/*.[ch])
 SCRIPTS := .ci/run .ci/advisories tests/run tests/sanitize tests/broker/kafka tests/broker/cluster tests/broker/pki tests/soak/run tests/fuzz/run bindings/go/prepare bindings/python/tests/run $(wildcard packaging/*)
 BROKER  := target/kafka/broker
 

@@ -31,6 +31,7 @@ fn main() {
     }
     println!("cargo::metadata=wrapped={}", wrapped.join(" "));
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/rd/internal.h");
     let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
     compile("peek", &librdkafka);
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));

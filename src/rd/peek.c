@@ -1,14 +1,5 @@
-/*
- * What librdkafka knows of a message but tells only at a price. Compiled against its own internal
- * headers, of the very version that is linked, so a changed layout is a compile error or is
- * followed.
- */
-#include "../config.h"
-/* Irrelevant to a message's layout, and the headers of OpenSSL and zlib need not be found. */
-#undef WITH_SSL
-#undef WITH_ZLIB
-
-#include "rdkafka_int.h"
+/* What librdkafka knows of a message but tells only at a price. */
+#include "internal.h"
 
 /*
  * rd_kafka_message_headers() allocates and clears a buffer for each message just to find that it

@@ -6,17 +6,9 @@
  * is under way to it. The linker (--wrap, in build.rs) sends the calls of librdkafka's threads
  * here.
  */
+#include "internal.h"
+
 #include <stdbool.h>
-
-#include "../config.h"
-/* Irrelevant to the layout of a partition, and the headers of OpenSSL and zlib need not be found.
- */
-#undef WITH_SSL
-#undef WITH_ZLIB
-
-#include "rdkafka_int.h"
-#include "rdkafka_partition.h"
-#include "rdkafka_request.h"
 
 /* Given by the linker where it wraps; elsewhere absent, and the rest is not called. */
 __attribute__((weak)) __typeof__(rd_kafka_ProduceRequest) __real_rd_kafka_ProduceRequest;

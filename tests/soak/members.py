@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -59,6 +60,17 @@ class Program:
         """The words of each line, but of one that was cut."""
         assert self.process.stdout
         return (line.split() for line in self.process.stdout if line.endswith("\n"))
+
+    @contextmanager
+    def within_patience(self) -> Iterator[None]:
+        """Killed if it takes longer, which ends its lines; and ended."""
+        guard = threading.Timer(PATIENCE, self.process.kill)
+        guard.start()
+        try:
+            yield
+        finally:
+            guard.cancel()
+            self.end()
 
     def await_end(self) -> None:
         try:
@@ -338,10 +350,8 @@ def copied(
 ) -> int:
     """Kills a program that copies, `more` seconds after so many transactions, or when it finds nothing more."""
     copying = Program(language, "copy", cluster, source, target, group)
-    guard = threading.Timer(PATIENCE, copying.process.kill)
-    guard.start()
     done = told = idle = 0
-    try:
+    with copying.within_patience():
         for words in copying.lines():
             count = int(words[0])
             done, told, idle = done + count, told + bool(count), 0 if count else idle + 1
@@ -351,9 +361,6 @@ def copied(
             copying.await_end()  # By itself, or by the guard.
         time.sleep(more)  # Somewhere in the next transaction.
         copying.kill()
-    finally:
-        guard.cancel()
-        copying.end()
     return done
 
 
@@ -361,11 +368,9 @@ def read_committed(language: str, cluster: Cluster, topic: str) -> list[int]:
     """All numbers of a topic, up to the end of each partition."""
     settings = ("isolation.level=read_committed", "enable.partition.eof=true")
     reading = Program(language, "read", cluster, topic, fresh("group"), *settings)
-    guard = threading.Timer(PATIENCE, reading.process.kill)
-    guard.start()
     seen: list[int] = []
     ended: set[str] = set()
-    try:
+    with reading.within_patience():
         for what, *rest in reading.lines():
             if what == "=":
                 ended.add(rest[0])
@@ -374,6 +379,3 @@ def read_committed(language: str, cluster: Cluster, topic: str) -> list[int]:
             if len(ended) == PARTITIONS:
                 return seen
         raise Broken(f"{language}: {topic} was not read to its end")
-    finally:
-        guard.cancel()
-        reading.end()

@@ -227,11 +227,7 @@ impl Reader {
     /// The rows of all held batches count as delivered.
     fn deliver_held(&mut self) -> Result<()> {
         for mut batch in std::mem::take(&mut self.held) {
-            let mut none = krs_batch_view::new();
-            // SAFETY: the batch is ours, and belongs to the channel.
-            let done = call(|err| unsafe {
-                ffi::krs_chan_recv(self.chan, &mut batch, ffi::KRS_ALL, 0, 0, &mut none, err)
-            });
+            let done = pass_back(self.chan, &mut batch, ffi::KRS_ALL);
             self.spare.push(batch);
             done?;
         }
@@ -325,11 +321,7 @@ impl Reader {
         self.deliver_held()?;
         let delivered = self.delivered();
         self.forget();
-        // SAFETY: as for `receive`.
-        call(|err| unsafe {
-            let (batch, view) = (&mut self.batch, &mut self.view);
-            ffi::krs_chan_recv(self.chan, batch, delivered, 0, 0, view, err)
-        })
+        pass_back(self.chan, &mut self.batch, delivered)
     }
 
     fn forget(&mut self) {
@@ -356,6 +348,13 @@ impl Reader {
         call(|err| unsafe { ffi::krs_chan_fd(self.chan, &mut fd, err) })?;
         Ok(fd)
     }
+}
+
+/// Gives a batch back, of which so many rows count as delivered, and receives nothing.
+fn pass_back(chan: krs_chan, batch: &mut *mut krs_batch, delivered: u32) -> Result<()> {
+    let mut none = krs_batch_view::new();
+    // SAFETY: the batch is the caller's, and belongs to the channel.
+    call(|err| unsafe { ffi::krs_chan_recv(chan, batch, delivered, 0, 0, &mut none, err) })
 }
 
 impl Drop for Reader {
