@@ -4,12 +4,15 @@ use std::path::PathBuf;
 
 /// What `src/rd/memory.c` stands in for.
 const ALLOCATOR: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
-/// What `src/rd/clock.c`, `idle.c` and `sequence.c` stand in for.
-const WRAPPED: [&str; 4] = [
+/// What `src/rd/clock.c`, `idle.c`, `sequence.c` and `topics.c` stand in for.
+const WRAPPED: [&str; 7] = [
     "clock_gettime",
     "gettimeofday",
     "poll",
     "rd_kafka_ProduceRequest",
+    "rd_kafka_assignor_run",
+    "rd_kafka_cgrp_serve",
+    "rd_kafka_metadata_topic_filter",
 ];
 
 fn main() {
@@ -38,6 +41,7 @@ fn main() {
     compile("clock", &librdkafka);
     compile("idle", &librdkafka);
     compile("sequence", &librdkafka);
+    compile("topics", &librdkafka);
 }
 
 fn from_dependency(variable: &str) -> PathBuf {

@@ -142,6 +142,7 @@ promises! {
         an_unknown_topic_does_not_flood,
         ;
         what_the_group_takes_away_cannot_be_assigned,
+        a_topic_that_is_made_after_the_subscription_is_read_soon,
         no_stale_row_across_eager_rebalances,
         no_stale_row_across_cooperative_rebalances,
         no_stale_row_across_rebalances_by_the_broker,

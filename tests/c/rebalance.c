@@ -433,6 +433,25 @@ static void an_unknown_topic_does_not_flood(void) {
     close_client(consumer);
 }
 
+/* Of itself librdkafka would look again after topic.metadata.refresh.interval.ms, five minutes. */
+static void a_topic_that_is_made_after_the_subscription_is_read_soon(void) {
+    const char *topic = fresh_name("later");
+    krs_client consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, fresh_name("group"),
+                                      "allow.auto.create.topics", "false", (char *)NULL);
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    double made;
+    OK(krs_consumer_subscribe(consumer, &topic, 1, &err));
+    poll_kind(consumer, &batch, &row, KRS_EVENT_ERROR); /* That there is none. */
+    made = seconds();
+    send_values(topic, 0, 0, 1);
+    poll_kind(consumer, &batch, &row, KRS_EVENT_MESSAGE);
+    CHECK(seconds() - made < 10 * slowness(), "read after %.1f s", seconds() - made);
+    printf("read %.1f s after it was made\n", seconds() - made);
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
 TESTS_WITH_VICTIMS(TEST(no_stale_row_across_eager_rebalances),
                    TEST(no_stale_row_across_cooperative_rebalances),
                    TEST(no_stale_row_across_rebalances_by_the_broker),
@@ -441,4 +460,5 @@ TESTS_WITH_VICTIMS(TEST(no_stale_row_across_eager_rebalances),
                    TEST(an_application_may_start_where_it_wants),
                    TEST(what_is_added_beside_a_rebalance_does_not_answer_it),
                    TEST(what_the_group_takes_away_cannot_be_assigned),
-                   TEST(an_unknown_topic_does_not_flood))
+                   TEST(an_unknown_topic_does_not_flood),
+                   TEST(a_topic_that_is_made_after_the_subscription_is_read_soon))

@@ -215,8 +215,10 @@ class Load:
         return int(self.counts.get(name, 0))
 
     def await_count(self, name: str, least: int, limit: float = PATIENCE) -> float:
-        what = f"{self.language}: {name} {least}"
-        return await_that(lambda: self.count(name) >= least, what, limit)
+        try:
+            return await_that(lambda: self.count(name) >= least, f"{name} {least}", limit)
+        except Broken as broken:
+            raise Broken(f"{self.language}: {broken}; {self.counts}") from broken
 
     def await_flow(self, limit: float = PATIENCE) -> float:
         """Until messages are acknowledged and received that were not yet."""

@@ -44,6 +44,32 @@ def kills(cluster: Cluster, times: int) -> Iterator[Row]:
         yield from finish_all("a broker killed", running, times)
 
 
+SOON = 30.0  # A broker may know of a topic a moment after the others.
+
+
+def topics(cluster: Cluster, times: int) -> Iterator[Row]:
+    """Each topic is made, written and read at once, by a group of its own."""
+    rows = {
+        each: Row("topics made this moment", each, {"sent": 0, "acked": 0, "received": 0, "faults": times})
+        for each in languages()
+    }
+    slowest = dict.fromkeys(rows, 0.0)
+    for _ in range(times):
+        running = [Load(each, cluster.servers, fresh("topic"), RATE) for each in rows]
+        try:
+            for load in running:
+                took = load.await_count("received", 100, SOON)
+                slowest[load.language] = max(slowest[load.language], took)
+                for name in ("sent", "acked", "received"):
+                    rows[load.language].figures[name] += load.count(name)
+        finally:
+            for load in running:
+                load.end()
+    for language, row in rows.items():
+        row.note = f"read after {slowest[language]:.1f} s at the latest"
+        yield row
+
+
 def freezes(cluster: Cluster, seconds: float) -> Iterator[Row]:
     """Each broker stands still in turn, then all of them."""
     with loads("freeze", cluster.servers, cluster) as running:
