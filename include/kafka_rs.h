@@ -1012,9 +1012,11 @@ krs_code krs_producer_len(krs_client client, size_t *pending, krs_error *err);
 // Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 // Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 // the producer. After `KRS_ERR_TIMED_OUT` the call may go on without its caller: the same one again
-// waits for what comes of it, and the others of this section are answered -177 until then.
+// waits for what comes of it, and the others of this section are answered -177 as long as it goes on.
 // `KRS_ERR_STATE`: not a transactional producer, or done already.
-krs_code krs_txn_init(krs_client client, int32_t timeout_ms, krs_error *err);
+krs_code krs_txn_init(krs_client client,
+                      int32_t timeout_ms,
+                      krs_error *err);
 
 // Begins a transaction, to which all messages sent from now on belong.
 //

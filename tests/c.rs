@@ -143,6 +143,7 @@ promises! {
         ;
         what_the_group_takes_away_cannot_be_assigned,
         a_topic_that_is_made_after_the_subscription_is_read_soon,
+        a_deleted_topic_keeps_nobody_from_the_others,
         no_stale_row_across_eager_rebalances,
         no_stale_row_across_cooperative_rebalances,
         no_stale_row_across_rebalances_by_the_broker,

@@ -18,7 +18,7 @@ use std::sync::Arc;
 /// Threads: any; the calls of this section one at a time: -177 (`_PREV_IN_PROGRESS`) otherwise.
 /// Errors: with `KRS_ERROR_RETRIABLE` call it again, with `KRS_ERROR_FATAL` close
 /// the producer. After `KRS_ERR_TIMED_OUT` the call may go on without its caller: the same one again
-/// waits for what comes of it, and the others of this section are answered -177 until then.
+/// waits for what comes of it, and the others of this section are answered -177 as long as it goes on.
 /// `KRS_ERR_STATE`: not a transactional producer, or done already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn krs_txn_init(

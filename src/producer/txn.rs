@@ -32,7 +32,7 @@ const GOES_ON: Error = retriable(
 );
 const BUSY: Error = retriable(
     code::PREV_IN_PROGRESS,
-    "another call of this producer's transactions is under way, or ran out of time and was not made again",
+    "another call of this producer's transactions is under way",
 );
 
 const fn retriable(code: Code, message: &'static str) -> Error {
@@ -43,7 +43,7 @@ const fn retriable(code: Code, message: &'static str) -> Error {
     }
 }
 
-/// A call that nobody has yet been told the outcome of.
+/// A call of which nobody has been told the outcome yet.
 pub struct UnderWay {
     what: What,
     call: Call<()>,
@@ -67,10 +67,9 @@ impl Producer {
     }
 
     pub fn begin_transaction(&self) -> Result<()> {
-        match self.txn.try_lock().as_deref() {
-            Some(None) => self.native()?.client.begin_transaction(),
-            _ => Err(BUSY),
-        }
+        let mut slot = self.txn.try_lock().ok_or(BUSY)?;
+        self.leave_behind(&mut slot)?;
+        self.native()?.client.begin_transaction()
     }
 
     /// librdkafka keeps the time of this one by itself.
@@ -106,12 +105,10 @@ impl Producer {
     /// transaction, and the producer has failed for good. What has been sent is in it; hence the
     /// flush.
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
-        let start = Instant::now();
         let timeout_ms = self.txn_timeout(timeout_ms);
-        self.flush(timeout_ms.min(SEND_TIME_MS))?;
-        let left = left_ms(start, timeout_ms);
         let longer = self.longer_than(timeout_ms);
-        self.transact(What::Abort, left, move |client| {
+        self.transact(What::Abort, timeout_ms, move |client| {
+            client.hurry(SEND_TIME_MS);
             client.abort_transaction(longer)
         })
     }
@@ -138,6 +135,9 @@ impl Producer {
     ) -> Result<()> {
         let until = Instant::now() + Duration::from_millis(timeout_ms.unsigned_abs().into());
         let mut slot = self.txn.try_lock().ok_or(BUSY)?;
+        if slot.as_ref().is_some_and(|other| other.what != what) {
+            self.leave_behind(&mut slot)?;
+        }
         let under_way = match &mut *slot {
             Some(under_way) => under_way,
             none => none.insert(UnderWay {
@@ -145,9 +145,6 @@ impl Producer {
                 call: Call::begin(self.share()?, |native: &Native| body(&native.client))?,
             }),
         };
-        if under_way.what != what {
-            return Err(BUSY);
-        }
         let outcome = loop {
             self.deliver();
             if let Some(outcome) = under_way.call.wait(&self.closing, Some(until)) {
@@ -160,6 +157,21 @@ impl Producer {
         *slot = None;
         self.deliver();
         outcome
+    }
+
+    /// Who makes another call will not ask for the outcome of the one that ran out of time. What
+    /// came of it shows in the transaction's state.
+    fn leave_behind(&self, slot: &mut Option<UnderWay>) -> Result<()> {
+        if let Some(other) = slot
+            && other
+                .call
+                .wait(&self.closing, Some(Instant::now()))
+                .is_none()
+        {
+            return Err(BUSY);
+        }
+        *slot = None;
+        Ok(())
     }
 }
 

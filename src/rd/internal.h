@@ -6,8 +6,9 @@
 #define KRS_RD_INTERNAL_H
 
 #include "../config.h"
-/* No layout that is used here depends on them, and the headers of OpenSSL and zlib need not be
- * found. */
+/* The headers of OpenSSL and zlib need not be found. Without them fields are missing in rk_conf,
+ * from `ssl.ctx` on: nothing behind it in a rd_kafka_t may be used. All other layouts are the same.
+ */
 #undef WITH_SSL
 #undef WITH_ZLIB
 

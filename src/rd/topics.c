@@ -18,7 +18,7 @@
 #include "rdkafka_cgrp.h"
 #include "rdkafka_metadata.h"
 
-enum { ASK_EVERY_US = 1000 * 1000 };
+enum { ASK_EVERY_US = 1000 * 1000, JOIN_EVERY_US = 1000 * 1000, JOIN_AFTER_US = 200 * 1000 };
 
 /* Given by the linker where it wraps; elsewhere absent, and the rest is not called. */
 __attribute__((weak)) __typeof__(rd_kafka_assignor_run) __real_rd_kafka_assignor_run;
@@ -29,9 +29,9 @@ __typeof__(rd_kafka_assignor_run) __wrap_rd_kafka_assignor_run;
 __typeof__(rd_kafka_metadata_topic_filter) __wrap_rd_kafka_metadata_topic_filter;
 __typeof__(rd_kafka_cgrp_serve) __wrap_rd_kafka_cgrp_serve;
 
-/* Of this thread's client: when to ask again, if a topic is missing; and since when answers have
- * known less. 0 if not. */
-static _Thread_local rd_ts_t ask_at, lagging_since;
+/* Of this thread's client: when to ask again, if a topic is missing, 0 if none is; and when answers
+ * began to know less, and last did. */
+static _Thread_local rd_ts_t ask_at, lagging_since, lagged_last;
 
 static int partition_count(const rd_kafka_metadata_t *metadata, const char *topic) {
     for (int i = 0; i < metadata->topic_cnt; i++) {
@@ -55,7 +55,23 @@ static const char *topic_that_lags(rd_kafka_cgrp_t *group, const rd_kafka_metada
     return NULL;
 }
 
-/* An error makes the group's member join again, in a second at most, with new metadata. */
+static void ask_soon(void) {
+    if (ask_at == 0) {
+        ask_at = rd_clock() + ASK_EVERY_US;
+    }
+}
+
+/* Some patience with brokers, from one rebalance to the next: a topic may have lost partitions. */
+static bool may_wait(rd_ts_t patience) {
+    rd_ts_t now = rd_clock();
+    if (now - lagged_last > patience) {
+        lagging_since = now;
+    }
+    lagged_last = now;
+    return now - lagging_since < patience;
+}
+
+/* An error makes the member join again, with new metadata. */
 rd_kafka_resp_err_t __wrap_rd_kafka_assignor_run(rd_kafka_cgrp_t *group,
                                                  const rd_kafka_assignor_t *assignor,
                                                  rd_kafka_metadata_t *metadata,
@@ -63,14 +79,12 @@ rd_kafka_resp_err_t __wrap_rd_kafka_assignor_run(rd_kafka_cgrp_t *group,
                                                  char *text, size_t text_size) {
     const char *topic = topic_that_lags(group, metadata);
     rd_ts_t patience = (rd_ts_t)group->rkcg_rk->rk_conf.metadata_propagation_max_ms * 1000;
-    if (topic == NULL) {
-        lagging_since = 0;
-    } else {
-        lagging_since = lagging_since ? lagging_since : rd_clock();
-        if (rd_clock() - lagging_since < patience) {
-            snprintf(text, text_size, "the broker does not know all of topic %s yet", topic);
-            return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
-        }
+    if (topic != NULL && may_wait(patience)) {
+        ask_soon(); /* What has been seen may be what is wrong: the topic may have been deleted. */
+        rd_interval_reset_to_now(&group->rkcg_join_intvl, 0);
+        rd_interval_expedite(&group->rkcg_join_intvl, JOIN_EVERY_US - JOIN_AFTER_US);
+        snprintf(text, text_size, "the broker does not know all of topic %s yet", topic);
+        return RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     }
     return __real_rd_kafka_assignor_run(group, assignor, metadata, members, member_count, text,
                                         text_size);
@@ -89,10 +103,10 @@ size_t __wrap_rd_kafka_metadata_topic_filter(rd_kafka_t *client, rd_list_t *foun
     for (int i = 0; i < missing->cnt; i++) {
         any = any || is_unknown(&missing->elems[i]);
     }
-    if (!any) {
+    if (any) {
+        ask_soon();
+    } else {
         ask_at = 0;
-    } else if (ask_at == 0) {
-        ask_at = rd_clock() + ASK_EVERY_US;
     }
     return count;
 }
@@ -100,8 +114,13 @@ size_t __wrap_rd_kafka_metadata_topic_filter(rd_kafka_t *client, rd_list_t *foun
 /* Called again and again, once a second at least. */
 void __wrap_rd_kafka_cgrp_serve(rd_kafka_cgrp_t *group) {
     __real_rd_kafka_cgrp_serve(group);
-    if (ask_at != 0 && rd_clock() >= ask_at && !rd_kafka_terminating(group->rkcg_rk)) {
-        ask_at = rd_clock() + ASK_EVERY_US;
+    if (group->rkcg_subscription == NULL || (group->rkcg_flags & RD_KAFKA_CGRP_F_TERMINATE)) {
+        ask_at = 0;
+    }
+    if (ask_at != 0 && rd_clock() >= ask_at) {
+        /* What comes of a pattern is not seen here: once is enough. */
+        bool is_pattern = group->rkcg_flags & RD_KAFKA_CGRP_F_WILDCARD_SUBSCRIPTION;
+        ask_at = is_pattern ? 0 : rd_clock() + ASK_EVERY_US;
         rd_kafka_metadata_refresh_consumer_topics(group->rkcg_rk, NULL,
                                                   "a subscribed topic is missing");
     }

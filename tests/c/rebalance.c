@@ -452,6 +452,34 @@ static void a_topic_that_is_made_after_the_subscription_is_read_soon(void) {
     close_client(consumer);
 }
 
+/* A leader that has seen it does not wait for it to come back. */
+static void a_deleted_topic_keeps_nobody_from_the_others(void) {
+    const char *both[] = {fresh_name("stays"), fresh_name("goes")}, *group = fresh_name("group");
+    krs_client first = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, (char *)NULL), second;
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    double deleted;
+    send_values(both[0], 0, 0, 1);
+    send_values(both[1], 0, 0, 1);
+    OK(krs_consumer_subscribe(first, both, 2, &err));
+    poll_kind(first, &batch, &row, KRS_EVENT_MESSAGE);
+    poll_kind(first, &batch, &row, KRS_EVENT_MESSAGE);
+    OK(krs_admin_delete_topics(first, &both[1], 1, PATIENCE_MS, NULL, NULL, &err));
+    deleted = seconds();
+    second = subscribed(group, both[0], "true");
+    while (assigned_count(second) == 0) {
+        CHECK(seconds() - deleted < 20 * slowness(), "nothing in %.1f s", seconds() - deleted);
+        (void)krs_client_poll(first, &batch, 50, &row, &err);
+        krs_batch *none = NULL;
+        (void)krs_client_poll(second, &none, 50, &row, &err);
+        krs_batch_free(none);
+    }
+    printf("shared %.1f s after the other was deleted\n", seconds() - deleted);
+    krs_batch_free(batch);
+    close_client(second);
+    close_client(first);
+}
+
 TESTS_WITH_VICTIMS(TEST(no_stale_row_across_eager_rebalances),
                    TEST(no_stale_row_across_cooperative_rebalances),
                    TEST(no_stale_row_across_rebalances_by_the_broker),
@@ -461,4 +489,5 @@ TESTS_WITH_VICTIMS(TEST(no_stale_row_across_eager_rebalances),
                    TEST(what_is_added_beside_a_rebalance_does_not_answer_it),
                    TEST(what_the_group_takes_away_cannot_be_assigned),
                    TEST(an_unknown_topic_does_not_flood),
-                   TEST(a_topic_that_is_made_after_the_subscription_is_read_soon))
+                   TEST(a_topic_that_is_made_after_the_subscription_is_read_soon),
+                   TEST(a_deleted_topic_keeps_nobody_from_the_others))

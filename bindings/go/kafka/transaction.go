@@ -87,6 +87,9 @@ func (p *Producer) CommitTransaction(ctx context.Context) error {
 	select {
 	case <-p.channel.whenEmpty():
 	case <-ctx.Done():
+		if errors.Is(ctx.Err(), context.Canceled) {
+			return ctx.Err()
+		}
 		return newCoreError(int(ErrTimedOut), errorRetriable, "")
 	}
 	return p.transaction(ctx, p.core.commitTransaction)

@@ -28,7 +28,7 @@ use crate::message::Message;
 use crate::partitions::{Partitions, Place};
 use crate::reader::{Reader, Taken};
 use crate::rows::Rows;
-use crate::wait::{Deadline, until};
+use crate::wait::{Deadline, interruptible, until};
 
 /// Reports fetched at once.
 const REPORT_ROWS: usize = 1000;
@@ -775,25 +775,21 @@ impl ProducerCore {
         let py = slf.py();
         let client = slf.get().client()?;
         let deadline = Deadline::after(timeout);
-        let partitions = Partitions::of(&offsets);
-        loop {
-            let slice = deadline.slice_ms();
+        let mut raised = None;
+        let result = loop {
             let begun = Instant::now();
-            let result = py.detach(|| {
-                // SAFETY: partitions and group are alive.
-                call(|err| unsafe {
-                    match what {
-                        "init" => ffi::krs_txn_init(client, slice, err),
-                        "commit" => ffi::krs_txn_commit(client, slice, err),
-                        "abort" => ffi::krs_txn_abort(client, slice, err),
-                        _ => {
-                            let (view, group) = (partitions.view(), krs_bytes::of(Some(group)));
-                            ffi::krs_txn_offsets(client, &view, group, slice, err)
-                        }
-                    }
-                })
-            });
-            Self::dispatch(slf)?;
+            let result = if what == "offsets" {
+                // librdkafka keeps its time, and does not go on after a slice.
+                let (offsets, group, ms) = (offsets.clone(), group.to_vec(), deadline.all_ms());
+                interruptible(py, move || send_offsets(client, &offsets, &group, ms))?
+            } else {
+                let slice = deadline.slice_ms();
+                py.detach(|| transact(client, what, slice))
+            };
+            // The call goes on: its outcome is waited for whatever a callback raises.
+            if let Err(error) = Self::dispatch(slf) {
+                raised.get_or_insert(error);
+            }
             py.check_signals()?;
             match result {
                 // What was begun goes on when it is called again, not at once though if it returned at once.
@@ -802,7 +798,16 @@ impl ProducerCore {
                 {
                     py.detach(|| std::thread::sleep(RETRY.saturating_sub(begun.elapsed())));
                 }
-                result => return result.map_err(|error| raise(py, &error)),
+                result => break result,
+            }
+        };
+        match (result, raised) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some(raised)) => Err(raised),
+            (Err(error), raised) => {
+                let error = raise(py, &error);
+                error.set_cause(py, raised);
+                Err(error)
             }
         }
     }
@@ -879,6 +884,30 @@ impl ProducerCore {
         result.map_err(|error| raise(py, &error))?;
         Ok(Some(how.clean == 1))
     }
+}
+
+/// Init, commit or abort; goes on when its time is up.
+fn transact(client: krs_client, what: &str, timeout_ms: i32) -> Result<()> {
+    // SAFETY: takes any handle.
+    call(|err| unsafe {
+        match what {
+            "init" => ffi::krs_txn_init(client, timeout_ms, err),
+            "commit" => ffi::krs_txn_commit(client, timeout_ms, err),
+            _ => ffi::krs_txn_abort(client, timeout_ms, err),
+        }
+    })
+}
+
+fn send_offsets(
+    client: krs_client,
+    offsets: &[Place],
+    group: &[u8],
+    timeout_ms: i32,
+) -> Result<()> {
+    let partitions = Partitions::of(offsets);
+    let (view, group) = (partitions.view(), krs_bytes::of(Some(group)));
+    // SAFETY: partitions and group are alive.
+    call(|err| unsafe { ffi::krs_txn_offsets(client, &view, group, timeout_ms, err) })
 }
 
 impl Drop for ProducerCore {

@@ -32,6 +32,24 @@ def test_messages_of_a_transaction_are_seen_once_it_is_committed(cluster: Cluste
     assert wrong.value.args[0] == KafkaError._STATE
 
 
+def test_what_a_callback_raises_comes_out_of_a_commit_that_is_done(cluster: Cluster) -> None:
+    topic = cluster.topic()
+    producer = cluster.producer(**{"transactional.id": cluster.group()})
+
+    def fails(_: KafkaError | None, message: Message) -> None:
+        raise ValueError(message.value())
+
+    producer.init_transactions(LIMIT)
+    producer.begin_transaction()
+    producer.produce(topic, "committed", on_delivery=fails)
+    with pytest.raises(ValueError, match="committed"):
+        producer.commit_transaction(LIMIT)
+    producer.begin_transaction()
+    producer.abort_transaction(LIMIT)
+    (message,) = receive(cluster.consumer(topic, **{"isolation.level": "read_committed"}), 1)
+    assert message.value() == b"committed"
+
+
 @pytest.mark.skipif(not REAL, reason="the mock cluster shows messages of aborted transactions")
 def test_messages_of_an_aborted_transaction_are_not_seen(cluster: Cluster) -> None:
     topic = cluster.topic()

@@ -159,6 +159,7 @@ class AIOProducer:
             self._loop.call_soon_threadsafe(self._settle, futures, reports)
             return
         self._untold -= len(futures)
+        self._told.set()
         for future, report in zip(futures, reports, strict=True):
             if not future.done():
                 settle(future.future if isinstance(future, _Told) else future, report)
@@ -247,7 +248,8 @@ class AIOProducer:
             self._loop.remove_reader(self._producer._fd())
         close = partial(self._producer.close, 0.0 if left else -1.0)
         clean = await asyncio.get_running_loop().run_in_executor(self._executor, close)
-        # Reports of what was purged were passed on to the loop.
+        # Reports of what was purged were passed on to the loop. Who waits for room is told that there is no more.
+        self._told.set()
         await asyncio.sleep(0)
         return clean and left == 0
 
