@@ -22,7 +22,7 @@ static void close_keeps_its_deadline_with_brokers_that_stopped(void) {
     for (int i = 0; i < TIMES; i++) {
         pair_t pair = open_pair(topic, true);
         (void)krs_consumer_commit(pair.consumer, 0, 0, NULL, NULL, NULL);
-        kill(brokers, SIGSTOP);
+        stop_brokers();
         fill(&pair);
         close_pair(&pair, "stopped");
         kill(brokers, SIGCONT);
@@ -110,7 +110,7 @@ static void closing_ends_the_calls_of_eight_threads(void) {
         }
         work_for(1000 * (i % 20)); /* Anywhere, also in mid-rebalance. */
         if (i % 5 == 4) {
-            kill(brokers, SIGSTOP);
+            stop_brokers();
         }
         close_pair(&pair, "eight threads inside");
         for (int j = 0; j < CALLERS; j++) {
@@ -174,7 +174,7 @@ static void closing_ends_the_calls_that_wait_for_brokers(void) {
     start_brokers();
     send_values(topic, 0, 0, 100);
     pair = open_pair(topic, true);
-    kill(brokers, SIGSTOP);
+    stop_brokers();
     for (int i = 0; i < ASKERS; i++) {
         askers[i] = (asker_t){&pair, topic, i, 0, 0};
         CHECK(pthread_create(&threads[i], NULL, ask, &askers[i]) == 0, "thread");
@@ -257,7 +257,7 @@ static void closing_ends_the_calls_of_a_transaction(void) {
         pthread_t thread;
         OK(krs_consumer_group_metadata(pair.consumer, metadata, sizeof metadata, &it.group.len,
                                        &err));
-        kill(brokers, SIGSTOP);
+        stop_brokers();
         CHECK(pthread_create(&thread, NULL, in_transaction, &it) == 0, "thread");
         while (!__atomic_load_n(&it.asking, __ATOMIC_SEQ_CST)) {
             work_for(1000);
@@ -297,7 +297,7 @@ static void a_call_of_a_transaction_that_ran_out_of_time_goes_on(void) {
         krs_client producer = for_way(ways[i], topic);
         double start, took;
         krs_code code = -177;
-        kill(brokers, SIGSTOP);
+        stop_brokers();
         for (int again = 0; again < 3; again++) {
             start = seconds();
             EXPECT(KRS_ERR_TIMED_OUT, transact(producer, ways[i], 100));
@@ -395,7 +395,7 @@ static void leave_in_a_hurry(void) {
     start_brokers();
     send_values(topic, 0, 0, 100);
     pair = open_pair(topic, true);
-    kill(brokers, SIGSTOP);
+    stop_brokers();
     fill(&pair);
     (void)krs_client_close(pair.producer, 0, NULL, NULL);
     (void)krs_client_close(pair.consumer, 0, NULL, NULL);

@@ -120,7 +120,7 @@ static void close_keeps_its_deadline_with_a_commit_in_flight(void) {
         krs_client consumer = subscribed(fresh_name("group"), topic, "false");
         krs_batch *batch = NULL;
         expect_messages(consumer, &batch, 0, 10);
-        kill(brokers, SIGSTOP); /* So the commit stays where it is. */
+        stop_brokers(); /* So the commit stays where it is. */
         OK(krs_consumer_commit(consumer, 0, 1, NULL, NULL, &err));
         close_in_time(consumer, "commit in flight");
         kill(brokers, SIGCONT);
@@ -138,7 +138,7 @@ static void close_keeps_its_deadline_with_an_open_transaction(void) {
         OK(krs_txn_begin(producer, &err));
         send_one(producer, topic_of(producer, topic));
         if (i % 2) { /* And it can't be aborted either. */
-            kill(brokers, SIGSTOP);
+            stop_brokers();
         }
         close_in_time(producer, "open transaction");
         kill(brokers, SIGCONT);
@@ -167,7 +167,7 @@ static void *send_on(void *arg) {
 static void close_keeps_its_deadline_while_the_produce_channel_is_full(void) {
     enum { PLACES = 10 };
     start_brokers();
-    kill(brokers, SIGSTOP); /* So nothing leaves the queue. */
+    stop_brokers(); /* So nothing leaves the queue. */
     for (int i = 0; i < TIMES; i++) {
         krs_client producer =
             open_client(KRS_PRODUCER, "queue.buffering.max.messages", "10", (char *)NULL);

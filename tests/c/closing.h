@@ -38,6 +38,14 @@ static inline void run_brokers(void) {
 
 static inline void end_brokers(void) { kill_child(brokers); }
 
+/* When this returns they have stopped: until then they may answer. */
+static inline void stop_brokers(void) {
+    int status = 0;
+    kill(brokers, SIGSTOP);
+    CHECK(waitpid(brokers, &status, WUNTRACED) == brokers && WIFSTOPPED(status), "status %d",
+          status);
+}
+
 /* For `main`: this process is the cluster of another. */
 static inline void be_brokers_if_asked(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "brokers") == 0) {

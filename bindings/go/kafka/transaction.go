@@ -57,7 +57,7 @@ func (p *Producer) BeginTransaction() error {
 }
 
 // SendOffsetsToTransaction makes offsets of a consumer part of the transaction: where to go on, the last offset plus one. The
-// consumer must not commit them itself (enable.auto.commit=false).
+// consumer must not commit them itself (enable.auto.commit=false). It ends by the deadline of ctx, and not when ctx is cancelled.
 func (p *Producer) SendOffsetsToTransaction(ctx context.Context, offsets []TopicPartition,
 	consumerMetadata *ConsumerGroupMetadata) error {
 	if err := p.verifyClient(); err != nil {
