@@ -61,7 +61,7 @@ impl Producer {
     pub fn init_transactions(&self, timeout_ms: i32) -> Result<()> {
         let timeout_ms = self.txn_timeout(timeout_ms);
         let longer = timeout_ms.max(INIT_TIME_MS);
-        self.transact(What::Init, timeout_ms, move |client| {
+        self.transact(What::Init, Some(after(timeout_ms)), move |client| {
             client.init_transactions(longer)
         })
     }
@@ -81,21 +81,20 @@ impl Producer {
     ) -> Result<()> {
         let (offsets, group) = (offsets.to_vec(), group.to_vec());
         let timeout_ms = self.txn_timeout(timeout_ms);
-        self.transact(What::Offsets, i32::MAX, move |client| {
+        self.transact(What::Offsets, None, move |client| {
             client.send_offsets_to_transaction(&List::of(&offsets)?, &group, timeout_ms)
         })
     }
 
     /// Before our own flush is done a caller without time may still abort.
     pub fn commit_transaction(&self, timeout_ms: i32) -> Result<()> {
-        let start = Instant::now();
         let timeout_ms = self.txn_timeout(timeout_ms);
+        let until = after(timeout_ms);
         if self.flush(timeout_ms)? > 0 {
             return Err(UNSENT);
         }
-        let left = left_ms(start, timeout_ms);
         let longer = self.longer_than(timeout_ms);
-        self.transact(What::Commit, left, move |client| {
+        self.transact(What::Commit, Some(until), move |client| {
             client.commit_transaction(longer)
         })
     }
@@ -107,7 +106,7 @@ impl Producer {
     pub fn abort_transaction(&self, timeout_ms: i32) -> Result<()> {
         let timeout_ms = self.txn_timeout(timeout_ms);
         let longer = self.longer_than(timeout_ms);
-        self.transact(What::Abort, timeout_ms, move |client| {
+        self.transact(What::Abort, Some(after(timeout_ms)), move |client| {
             client.hurry(SEND_TIME_MS);
             client.abort_transaction(longer)
         })
@@ -130,10 +129,9 @@ impl Producer {
     fn transact(
         &self,
         what: What,
-        timeout_ms: i32,
+        until: Option<Instant>,
         body: impl FnOnce(&Client) -> Result<()> + Send + 'static,
     ) -> Result<()> {
-        let until = Instant::now() + Duration::from_millis(timeout_ms.unsigned_abs().into());
         let mut slot = self.txn.try_lock().ok_or(BUSY)?;
         if slot.as_ref().is_some_and(|other| other.what != what) {
             self.leave_behind(&mut slot)?;
@@ -147,10 +145,10 @@ impl Producer {
         };
         let outcome = loop {
             self.deliver();
-            if let Some(outcome) = under_way.call.wait(&self.closing, Some(until)) {
+            if let Some(outcome) = under_way.call.wait(&self.closing, until) {
                 break outcome;
             }
-            if Instant::now() >= until {
+            if until.is_some_and(|until| Instant::now() >= until) {
                 return Err(GOES_ON);
             }
         };
@@ -175,7 +173,6 @@ impl Producer {
     }
 }
 
-fn left_ms(start: Instant, timeout_ms: i32) -> i32 {
-    let elapsed = i32::try_from(start.elapsed().as_millis()).unwrap_or(i32::MAX);
-    timeout_ms.saturating_sub(elapsed).max(0)
+fn after(timeout_ms: i32) -> Instant {
+    Instant::now() + Duration::from_millis(timeout_ms.unsigned_abs().into())
 }

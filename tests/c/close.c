@@ -205,24 +205,23 @@ typedef struct {
     double ended;
 } transactor_t;
 
+static krs_code transact(krs_client producer, int way, int32_t timeout_ms) {
+    switch (way) {
+    case 0:
+        return krs_txn_init(producer, timeout_ms, &err);
+    case 2:
+        return krs_txn_commit(producer, timeout_ms, &err);
+    default:
+        return krs_txn_abort(producer, timeout_ms, &err);
+    }
+}
+
 static void *in_transaction(void *arg) {
     transactor_t *it = arg;
     krs_code code;
     __atomic_store_n(&it->asking, 1, __ATOMIC_SEQ_CST);
-    switch (it->way) {
-    case 0:
-        code = krs_txn_init(it->producer, -1, &err);
-        break;
-    case 1:
-        code = krs_txn_offsets(it->producer, it->offsets, it->group, -1, &err);
-        break;
-    case 2:
-        code = krs_txn_commit(it->producer, -1, &err);
-        break;
-    default:
-        code = krs_txn_abort(it->producer, -1, &err);
-        break;
-    }
+    code = it->way == 1 ? krs_txn_offsets(it->producer, it->offsets, it->group, -1, &err)
+                        : transact(it->producer, it->way, -1);
     it->ended = seconds();
     CHECK(code == KRS_ERR_CLOSED, "%s in way %d", krs_error_name(code), it->way);
     return NULL;
@@ -275,17 +274,6 @@ static void closing_ends_the_calls_of_a_transaction(void) {
     }
     say("calls of a transaction");
     end_brokers();
-}
-
-static krs_code transact(krs_client producer, int way, int32_t timeout_ms) {
-    switch (way) {
-    case 0:
-        return krs_txn_init(producer, timeout_ms, &err);
-    case 2:
-        return krs_txn_commit(producer, timeout_ms, &err);
-    default:
-        return krs_txn_abort(producer, timeout_ms, &err);
-    }
 }
 
 static void a_call_of_a_transaction_that_ran_out_of_time_goes_on(void) {

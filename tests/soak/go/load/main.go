@@ -4,10 +4,9 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"log"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"soak"
 )
 
 const limit = 120 * time.Second
@@ -85,15 +86,15 @@ func (l *load) openProducer() {
 	l.producer, err = kafka.NewProducer(l.conf("producer.", kafka.ConfigMap{
 		"enable.idempotence": true, "linger.ms": 5, "message.timeout.ms": 300000,
 		"go.delivery.report.fields": "none"}))
-	check(err)
+	soak.Check(err)
 	admin, err := kafka.NewAdminClientFromProducer(l.producer)
-	check(err)
+	soak.Check(err)
 	defer admin.Close()
 	made, err := admin.CreateTopics(context.Background(),
 		[]kafka.TopicSpecification{{Topic: l.topic, NumPartitions: l.partitions}})
-	check(err)
+	soak.Check(err)
 	if code := made[0].Error.Code(); code != kafka.ErrNoError && code != kafka.ErrTopicAlreadyExists {
-		check(made[0].Error)
+		soak.Check(made[0].Error)
 	}
 }
 
@@ -107,7 +108,7 @@ func (l *load) sendOn(ctx context.Context, done chan<- struct{}) {
 		}
 		if err := l.producer.ProduceContext(ctx, m, nil); err != nil {
 			if ctx.Err() == nil {
-				check(err)
+				soak.Check(err)
 			}
 			return
 		}
@@ -152,7 +153,7 @@ func (l *load) takeReports(done chan<- struct{}) {
 func (l *load) count(m *kafka.Message) {
 	text := strings.TrimRight(string(m.Value), " ")
 	number, err := strconv.ParseInt(text, 10, 64)
-	check(err)
+	soak.Check(err)
 	offset := int64(m.TopicPartition.Offset)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -226,8 +227,8 @@ func (l *load) join(number int) {
 	consumer, err := kafka.NewConsumer(l.conf("consumer.", kafka.ConfigMap{
 		"group.id": l.topic, "auto.offset.reset": "earliest", "session.timeout.ms": 10000,
 		"heartbeat.interval.ms": 1000, "auto.commit.interval.ms": 500}))
-	check(err)
-	check(consumer.Subscribe(l.topic, nil))
+	soak.Check(err)
+	soak.Check(consumer.Subscribe(l.topic, nil))
 	ctx, cancel := context.WithCancel(context.Background())
 	l.members[number] = &member{consumer, cancel, make(chan struct{})}
 	l.add("joins", 1)
@@ -251,12 +252,8 @@ func (l *load) print(more map[string]any) {
 	for name, count := range l.counts {
 		said[name] = count
 	}
-	for name, value := range more {
-		said[name] = value
-	}
-	line, err := json.Marshal(said)
-	check(err)
-	fmt.Println(string(line))
+	maps.Copy(said, more)
+	soak.Tell(said)
 }
 
 func (l *load) drain() {
@@ -286,11 +283,7 @@ func (l *load) finish(cancelSend context.CancelFunc, sender, reporter <-chan str
 	cancelled := time.Since(start)
 	slowest := time.Duration(0)
 	closeOne := func(call func(context.Context) error) {
-		ctx, cancel := context.WithTimeout(context.Background(), deadline)
-		defer cancel()
-		start := time.Now()
-		_ = call(ctx)
-		slowest = max(slowest, time.Since(start))
+		slowest = max(slowest, soak.CloseWithin(deadline, call))
 	}
 	for _, m := range l.members {
 		if m != nil {
@@ -336,7 +329,7 @@ func (l *load) obey() {
 				return
 			case command == "close":
 				ms, err := strconv.Atoi(rest)
-				check(err)
+				soak.Check(err)
 				l.finish(cancel, sender, reporter, time.Duration(ms)*time.Millisecond)
 				return
 			}
@@ -345,20 +338,14 @@ func (l *load) obey() {
 	}
 }
 
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
-}
-
 func main() {
 	if len(os.Args) < 5 {
-		check(errors.New("usage: load SERVERS TOPIC PARTITIONS RATE [SETTING]..."))
+		soak.Check(errors.New("usage: load SERVERS TOPIC PARTITIONS RATE [SETTING]..."))
 	}
 	partitions, err := strconv.Atoi(os.Args[3])
-	check(err)
+	soak.Check(err)
 	rate, err := strconv.ParseFloat(os.Args[4], 64)
-	check(err)
+	soak.Check(err)
 	l := &load{servers: os.Args[1], topic: os.Args[2], partitions: partitions, rate: rate, settings: os.Args[5:],
 		places: make([]place, partitions), counts: map[string]int64{}}
 	for i := range l.places {

@@ -13,19 +13,15 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"soak"
 )
 
 const limit = time.Minute
 
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
-}
-
 func numberOf(text string) int {
 	number, err := strconv.Atoi(strings.TrimRight(text, " "))
-	check(err)
+	soak.Check(err)
 	return number
 }
 
@@ -38,19 +34,19 @@ func newConsumer(servers, group string, more kafka.ConfigMap) *kafka.Consumer {
 		conf[name] = value
 	}
 	consumer, err := kafka.NewConsumer(&conf)
-	check(err)
+	soak.Check(err)
 	return consumer
 }
 
 func fill(servers, topic string, partitions, count int) {
 	producer, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": servers, "enable.idempotence": true})
-	check(err)
+	soak.Check(err)
 	admin, err := kafka.NewAdminClientFromProducer(producer)
-	check(err)
+	soak.Check(err)
 	made, err := admin.CreateTopics(context.Background(), []kafka.TopicSpecification{{Topic: topic, NumPartitions: partitions}})
-	check(err)
+	soak.Check(err)
 	if made[0].Error.Code() != kafka.ErrNoError {
-		check(made[0].Error)
+		soak.Check(made[0].Error)
 	}
 	reports := make(chan kafka.Event, count)
 	for number := range count {
@@ -58,10 +54,10 @@ func fill(servers, topic string, partitions, count int) {
 			TopicPartition: kafka.TopicPartition{Topic: &topic, Partition: int32(number % partitions)},
 			Value:          []byte(strconv.Itoa(number)),
 		}
-		check(producer.ProduceContext(context.Background(), message, reports))
+		soak.Check(producer.ProduceContext(context.Background(), message, reports))
 	}
 	for range count {
-		check((<-reports).(*kafka.Message).TopicPartition.Error)
+		soak.Check((<-reports).(*kafka.Message).TopicPartition.Error)
 	}
 	producer.Close()
 }
@@ -95,7 +91,7 @@ func read(servers, topic, group string, settings []string) {
 		}
 	}
 	consumer := newConsumer(servers, group, conf)
-	check(consumer.Subscribe(topic, rebalanced))
+	soak.Check(consumer.Subscribe(topic, rebalanced))
 	var leaving atomic.Bool
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
@@ -111,12 +107,12 @@ func read(servers, topic, group string, settings []string) {
 			fmt.Println("=", event.Partition)
 		}
 	}
-	check(consumer.Close())
+	soak.Check(consumer.Close())
 }
 
 func copyNumbers(servers, source, target, group string) {
 	producer, err := kafka.NewProducer(&kafka.ConfigMap{"bootstrap.servers": servers, "transactional.id": group})
-	check(err)
+	soak.Check(err)
 	go func() {
 		for range producer.Events() { // The reports: a commit tells whether all went well.
 		}
@@ -124,10 +120,10 @@ func copyNumbers(servers, source, target, group string) {
 	// A static member, for which the group does not wait after a kill.
 	consumer := newConsumer(servers, group, kafka.ConfigMap{
 		"enable.auto.commit": false, "isolation.level": "read_committed", "group.instance.id": "copy"})
-	check(consumer.Subscribe(source, nil))
+	soak.Check(consumer.Subscribe(source, nil))
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	check(again(ctx, producer.InitTransactions))
+	soak.Check(again(ctx, producer.InitTransactions))
 	for {
 		fmt.Println(copyTen(producer, consumer, target))
 	}
@@ -146,7 +142,7 @@ func again(ctx context.Context, call func(context.Context) error) error {
 func copyTen(producer *kafka.Producer, consumer *kafka.Consumer, target string) int {
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	defer cancel()
-	check(producer.BeginTransaction())
+	soak.Check(producer.BeginTransaction())
 	next := map[int32]kafka.TopicPartition{}
 	count := 0
 	for count < 10 {
@@ -159,7 +155,7 @@ func copyTen(producer *kafka.Producer, consumer *kafka.Consumer, target string) 
 			continue
 		}
 		doubled := strconv.Itoa(2 * numberOf(string(m.Value)))
-		check(producer.ProduceContext(ctx, &kafka.Message{
+		soak.Check(producer.ProduceContext(ctx, &kafka.Message{
 			TopicPartition: kafka.TopicPartition{Topic: &target, Partition: kafka.PartitionAny}, Value: []byte(doubled)}, nil))
 		following := m.TopicPartition
 		following.Offset++
@@ -172,12 +168,12 @@ func copyTen(producer *kafka.Producer, consumer *kafka.Consumer, target string) 
 			places = append(places, place)
 		}
 		group, err := consumer.GetConsumerGroupMetadata()
-		check(err)
-		check(again(ctx, func(ctx context.Context) error {
+		soak.Check(err)
+		soak.Check(again(ctx, func(ctx context.Context) error {
 			return producer.SendOffsetsToTransaction(ctx, places, group)
 		}))
 	}
-	check(again(ctx, producer.CommitTransaction))
+	soak.Check(again(ctx, producer.CommitTransaction))
 	return count
 }
 

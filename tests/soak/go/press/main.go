@@ -5,10 +5,9 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"log"
+	"maps"
 	"os"
 	"strconv"
 	"strings"
@@ -17,17 +16,13 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"soak"
 )
 
 const pace = 2 * time.Millisecond
 
 var body = bytes.Repeat([]byte("x"), 1000)
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
-}
 
 type press struct {
 	topic                    string
@@ -43,19 +38,19 @@ func (p *press) open(servers string) {
 	p.producer, err = kafka.NewProducer(&kafka.ConfigMap{
 		"bootstrap.servers": servers, "enable.idempotence": true, "linger.ms": 50, "queue.buffering.max.kbytes": 16384,
 		"message.timeout.ms": 300000, "go.delivery.report.fields": "none"})
-	check(err)
+	soak.Check(err)
 	p.consumer, err = kafka.NewConsumer(&kafka.ConfigMap{
 		"bootstrap.servers": servers, "group.id": p.topic, "auto.offset.reset": "earliest",
 		"queued.max.messages.kbytes": 4096, "krs.held.max.kbytes": 4096, "fetch.message.max.bytes": 262144})
-	check(err)
+	soak.Check(err)
 	admin, err := kafka.NewAdminClientFromProducer(p.producer)
-	check(err)
+	soak.Check(err)
 	made, err := admin.CreateTopics(context.Background(), []kafka.TopicSpecification{{Topic: p.topic, NumPartitions: p.partitions}})
-	check(err)
+	soak.Check(err)
 	if made[0].Error.Code() != kafka.ErrNoError {
-		check(made[0].Error)
+		soak.Check(made[0].Error)
 	}
-	check(p.consumer.Subscribe(p.topic, nil))
+	soak.Check(p.consumer.Subscribe(p.topic, nil))
 }
 
 func (p *press) sendOn(ctx context.Context, share *atomic.Int64) {
@@ -66,7 +61,7 @@ func (p *press) sendOn(ctx context.Context, share *atomic.Int64) {
 		if errors.Is(err, context.Canceled) {
 			return
 		}
-		check(err)
+		soak.Check(err)
 		share.Add(1)
 	}
 }
@@ -99,12 +94,8 @@ func (p *press) print(more map[string]any) {
 	}
 	said := map[string]any{"shares": shares, "sent": sent, "reports": p.reports.Load(), "acked": p.acked.Load(),
 		"received": p.received.Load()}
-	for name, value := range more {
-		said[name] = value
-	}
-	line, err := json.Marshal(said)
-	check(err)
-	fmt.Println(string(line))
+	maps.Copy(said, more)
+	soak.Tell(said)
 }
 
 func awaitStop() {
@@ -116,18 +107,12 @@ func awaitStop() {
 	os.Exit(3) // The driver is gone.
 }
 
-func closeWithin(limit time.Duration, call func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	defer cancel()
-	_ = call(ctx) // It may tell that something was purged.
-}
-
 func main() {
 	log.SetFlags(0)
 	partitions, err := strconv.Atoi(os.Args[3])
-	check(err)
+	soak.Check(err)
 	senders, err := strconv.Atoi(os.Args[4])
-	check(err)
+	soak.Check(err)
 	p := press{topic: os.Args[2], partitions: partitions, shares: make([]atomic.Int64, senders)}
 	p.open(os.Args[1])
 	ctx, cancel := context.WithCancel(context.Background())
@@ -147,10 +132,8 @@ func main() {
 	}
 	sending.Wait()
 	receiving.Wait()
-	start := time.Now()
-	closeWithin(10*time.Second, p.consumer.CloseContext)
-	closeWithin(5*time.Second, p.producer.CloseContext) // What is left is purged.
-	took := time.Since(start)
+	took := soak.CloseWithin(10*time.Second, p.consumer.CloseContext)
+	took += soak.CloseWithin(5*time.Second, p.producer.CloseContext) // What is left is purged.
 	reporting.Wait()
 	p.print(map[string]any{"close_ms": took.Milliseconds(), "final": true})
 }

@@ -5,8 +5,6 @@ package main
 import (
 	"bufio"
 	"context"
-	"encoding/json"
-	"fmt"
 	"log"
 	"os"
 	"strconv"
@@ -15,6 +13,8 @@ import (
 	"time"
 
 	"github.com/confluentinc/confluent-kafka-go/v2/kafka"
+
+	"soak"
 )
 
 // Of the errors that are expected somewhere, as the other probes call them.
@@ -26,12 +26,6 @@ var names = map[kafka.ErrorCode]string{
 	kafka.ErrSsl:                      "_SSL",
 	kafka.ErrTransport:                "_TRANSPORT",
 	kafka.ErrTopicAuthorizationFailed: "TOPIC_AUTHORIZATION_FAILED",
-}
-
-func check(err error) {
-	if err != nil {
-		log.Fatal(err)
-	}
 }
 
 func nameOf(code kafka.ErrorCode) string {
@@ -51,12 +45,6 @@ type probe struct {
 	closed         time.Duration
 }
 
-func tell(said map[string]any) {
-	line, err := json.Marshal(said)
-	check(err)
-	fmt.Println(string(line)) // In one write, whole beside those of others.
-}
-
 func (p *probe) note(what string, err error) {
 	code := kafka.ErrFail
 	if failed, ok := err.(kafka.Error); ok {
@@ -65,12 +53,12 @@ func (p *probe) note(what string, err error) {
 	if p.firstError == 0 {
 		p.firstError = time.Since(p.start)
 	}
-	tell(map[string]any{what: nameOf(code), "text": err.Error()})
+	soak.Tell(map[string]any{what: nameOf(code), "text": err.Error()})
 }
 
 func (p *probe) tellLogs(lines <-chan kafka.LogEvent) {
 	for line := range lines {
-		tell(map[string]any{"log": "NO_ERROR", "text": line.Message})
+		soak.Tell(map[string]any{"log": "NO_ERROR", "text": line.Message})
 	}
 }
 
@@ -118,7 +106,7 @@ func (p *probe) send() {
 	}
 	go p.tellLogs(producer.Logs())
 	p.sent = nameOf(kafka.ErrTimedOut)
-	check(producer.Produce(&kafka.Message{
+	soak.Check(producer.Produce(&kafka.Message{
 		TopicPartition: kafka.TopicPartition{Topic: &p.topic, Partition: kafka.PartitionAny}, Value: []byte("probe")}, nil))
 	over := time.After(time.Until(p.start.Add(p.limit)))
 	for waiting := true; waiting; {
@@ -148,7 +136,7 @@ func (p *probe) receive() {
 		return
 	}
 	go p.tellLogs(consumer.Logs())
-	check(consumer.Subscribe(p.topic, nil))
+	soak.Check(consumer.Subscribe(p.topic, nil))
 	p.received = nameOf(kafka.ErrTimedOut)
 	for time.Since(p.start) < p.limit {
 		event := consumer.Poll(50)
@@ -163,27 +151,21 @@ func (p *probe) receive() {
 	p.close(consumer)
 }
 
-func (p *probe) close(c client) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	before := time.Now()
-	_ = c.CloseContext(ctx) // A message may be left.
-	p.closed += time.Since(before)
-}
+func (p *probe) close(c client) { p.closed += soak.CloseWithin(time.Second, c.CloseContext) }
 
 func cpuSeconds() float64 {
 	var usage syscall.Rusage
-	check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
+	soak.Check(syscall.Getrusage(syscall.RUSAGE_SELF, &usage))
 	return time.Duration(usage.Utime.Nano() + usage.Stime.Nano()).Seconds()
 }
 
 func main() {
 	log.SetFlags(0)
 	seconds, err := strconv.ParseFloat(os.Args[3], 64)
-	check(err)
+	soak.Check(err)
 	input := bufio.NewScanner(os.Stdin)
 	awaitDriver := func(said map[string]any) {
-		tell(said)
+		soak.Tell(said)
 		if !input.Scan() {
 			os.Exit(3) // It is gone.
 		}
