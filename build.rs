@@ -4,15 +4,21 @@ use std::path::PathBuf;
 
 /// What `src/rd/memory.c` stands in for.
 const ALLOCATOR: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
-/// What `src/rd/clock.c`, `idle.c`, `sequence.c` and `topics.c` stand in for.
-const WRAPPED: [&str; 7] = [
+/// What `src/rd/clock.c`, `commits.c`, `heartbeats.c`, `idle.c`, `leaving.c`, `sequence.c` and
+/// `topics.c` stand in for.
+const WRAPPED: [&str; 12] = [
     "clock_gettime",
     "gettimeofday",
     "poll",
+    "rd_kafka_ConsumerGroupHeartbeatRequest",
+    "rd_kafka_OffsetCommitRequest",
     "rd_kafka_ProduceRequest",
     "rd_kafka_assignor_run",
+    "rd_kafka_cgrp_assignment_done",
     "rd_kafka_cgrp_serve",
+    "rd_kafka_handle_OffsetCommit",
     "rd_kafka_metadata_topic_filter",
+    "rd_kafka_timer_start0",
 ];
 
 fn main() {
@@ -36,12 +42,19 @@ fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/rd/internal.h");
     let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
-    compile("peek", &librdkafka);
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
-    compile("clock", &librdkafka);
-    compile("idle", &librdkafka);
-    compile("sequence", &librdkafka);
-    compile("topics", &librdkafka);
+    for name in [
+        "clock",
+        "commits",
+        "heartbeats",
+        "idle",
+        "leaving",
+        "peek",
+        "sequence",
+        "topics",
+    ] {
+        compile(name, &librdkafka);
+    }
 }
 
 fn from_dependency(variable: &str) -> PathBuf {

@@ -130,6 +130,7 @@ promises! {
         position_and_committed_speak_of_what_was_delivered,
         a_commit_takes_nothing_of_a_batch_that_is_out,
         stored_offsets_are_the_applications_if_it_wants,
+        a_commit_is_not_undone_by_one_from_before,
         partitions_are_added_and_removed_one_by_one,
         the_cluster_answers,
         ;
@@ -156,6 +157,7 @@ promises! {
         ;
         a_member_that_slept_too_long_is_told_what_it_lost,
         a_restart_of_a_static_member_is_no_rebalance,
+        nobody_waits_for_a_member_that_left,
     }
     figures {
         what_is_held_is_bounded_and_goes_on_as_it_comes_back,

@@ -224,11 +224,56 @@ static void a_restart_of_a_static_member_is_no_rebalance(void) {
     printf("3 restarts, and the other member kept its partitions\n");
 }
 
+/* Both are members, and both were given something. */
+static void share(krs_client *both, krs_batch **batches, const group_t *group) {
+    krs_row row = KRS_ROW_INIT;
+    both[0] = join(group);
+    both[1] = join(group);
+    while (assigned_count(both[0]) != PARTITIONS / 2 || assigned_count(both[1]) != PARTITIONS / 2) {
+        (void)krs_client_poll(both[0], &batches[0], 20, &row, &err);
+        (void)krs_client_poll(both[1], &batches[1], 20, &row, &err);
+    }
+    for (int32_t partition = 0; partition < PARTITIONS; partition++) {
+        send_values(group->topic, partition, 0, 10);
+    }
+    poll_kind(both[0], &batches[0], &row, KRS_EVENT_MESSAGE);
+    poll_kind(both[1], &batches[1], &row, KRS_EVENT_MESSAGE);
+}
+
+/* A session is 6 s; librdkafka's own member of the cooperative protocol lets it run out. */
+static void who_leaves_is_not_waited_for(const char *protocol) {
+    group_t group = {
+        .topic = fresh_name("left"), .group = fresh_name("group"), .protocol = protocol};
+    krs_client both[2];
+    krs_batch *batches[2] = {NULL, NULL};
+    krs_row row = KRS_ROW_INIT;
+    double left;
+    send_values(group.topic, 0, 0, 1); /* Which makes the topic. */
+    share(both, batches, &group);
+    left = seconds();
+    krs_batch_free(batches[0]);
+    CHECK(close_client(both[0]).clean, "it did not leave");
+    while (assigned_count(both[1]) != PARTITIONS) {
+        (void)krs_client_poll(both[1], &batches[1], 20, &row, &err);
+    }
+    CHECK(seconds() - left < 4 * slowness(), "%s: waited for %.1f s", protocol, seconds() - left);
+    printf("%s: %.1f s after the other left\n", protocol, seconds() - left);
+    krs_batch_free(batches[1]);
+    close_client(both[1]);
+}
+
+static void nobody_waits_for_a_member_that_left(void) {
+    who_leaves_is_not_waited_for("range");
+    who_leaves_is_not_waited_for("cooperative-sticky");
+    who_leaves_is_not_waited_for("consumer");
+}
+
 static const test_t tests[] = {
     TEST(a_member_knows_its_id_and_its_topics),
     TEST(a_member_that_was_thrown_out_is_told_what_it_lost),
     TEST(a_member_that_slept_too_long_is_told_what_it_lost),
     TEST(a_restart_of_a_static_member_is_no_rebalance),
+    TEST(nobody_waits_for_a_member_that_left),
 };
 
 int main(int argc, char **argv) {

@@ -538,6 +538,48 @@ static void a_log_that_is_made_anew_is_read_from_its_beginning(void) {
     close_client(admin);
 }
 
+static int64_t committed_of(krs_client client, const char *topic) {
+    krs_batch *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    partitions_t list;
+    int64_t offset;
+    OK(krs_consumer_committed(client, one(&list, topic, 0, KRS_OFFSET_NONE), PATIENCE_MS, &answer,
+                              &view, &err));
+    offset = view.offset[0];
+    krs_batch_free(answer);
+    return offset;
+}
+
+/* Commits are lost on their way, and librdkafka would send them again after the last one. */
+static void a_commit_is_not_undone_by_one_from_before(void) {
+    const char *topic = fresh_name("commits"), *group = fresh_name("group");
+    krs_mock far;
+    krs_client consumer;
+    krs_batch *batch = NULL;
+    OK(krs_mock_open(1, &far, &err));
+    OK(krs_mock_bootstrap(far, servers, sizeof servers, NULL, &err));
+    send_values(topic, 0, 0, 20);
+    consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, "auto.commit.interval.ms", "10",
+                           "retry.backoff.ms", "2000", "retry.backoff.max.ms", "2000",
+                           "reconnect.backoff.ms", "10", (char *)NULL);
+    OK(krs_consumer_subscribe(consumer, &topic, 1, &err));
+    expect_messages(consumer, &batch, 0, 1);
+    OK(krs_mock_set_broker_delay(far, 1, 300, &err));
+    for (int i = 1; i < 20; i++) {
+        expect_messages(consumer, &batch, i, 1);
+        work_for(20000); /* Commits leave, and are not answered yet. */
+    }
+    OK(krs_mock_set_broker_up(far, 1, 0, &err));
+    OK(krs_mock_set_broker_delay(far, 1, 0, &err));
+    OK(krs_mock_set_broker_up(far, 1, 1, &err));
+    krs_batch_free(batch);
+    CHECK(close_client(consumer).clean, "not all was committed");
+    consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, (char *)NULL);
+    CHECK(committed_of(consumer, topic) == 20, "%" PRId64, committed_of(consumer, topic));
+    close_client(consumer);
+    OK(krs_mock_close(far, &err));
+}
+
 TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
       TEST(a_seek_is_exact_also_right_after_an_assignment),
       TEST(a_refused_seek_leaves_the_partition_alive),
@@ -548,6 +590,7 @@ TESTS(TEST(a_thousand_assignments_of_one_partition_each_give_rows),
       TEST(position_and_committed_speak_of_what_was_delivered),
       TEST(a_commit_takes_nothing_of_a_batch_that_is_out),
       TEST(stored_offsets_are_the_applications_if_it_wants),
+      TEST(a_commit_is_not_undone_by_one_from_before),
       TEST(partitions_are_added_and_removed_one_by_one), TEST(the_cluster_answers),
       TEST(topics_are_made_enlarged_and_deleted),
       TEST(a_log_that_is_made_anew_is_read_from_its_beginning))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import random
 import subprocess
@@ -27,6 +28,7 @@ from bed import (
     program,
     row_of,
 )
+from proxy import Network
 
 RATE = 300
 MOST_MEMBERS = 4
@@ -266,6 +268,46 @@ def rebalanced(cluster: Cluster, protocol: str, setting: str, times: int, langua
     log.judge(row)
     row.promise(unasked == 0, f"{unasked} rows again where nobody was killed")
     row.promise(log.overlap < SKEW, f"two members had a partition for {log.overlap:.1f} s")
+    return row
+
+
+def lost_answers(cluster: Cluster, net: Network, times: int) -> Iterator[Row]:
+    """The broker tells a member once what to give up (KIP-848), and the member does not hear it."""
+    yield from in_each(partial(unheard, cluster, net, times))
+
+
+def unheard(cluster: Cluster, net: Network, times: int, language: str) -> Row:
+    topic, group, log, chance = fresh("unheard"), fresh("group"), Log(), random.Random(times)
+    behind = copy.copy(cluster)
+    behind.servers = net.servers
+    load = Load(language, cluster.servers, topic, RATE)
+    members: list[Member] = []
+    slowest = 0.0
+    try:
+        load.steady()
+        hasty = "reconnect.backoff.max.ms=200"  # Else it waits longer each time.
+        members.append(Member(language, behind, topic, group, log, PROTOCOLS["KIP-848"], hasty))
+        for _ in range(times):
+            await_all_flow(log, members)
+            net.parted = "answers"
+            members.append(Member(language, cluster, topic, group, log, PROTOCOLS["KIP-848"]))
+            time.sleep(chance.uniform(0.3, 1.2))  # The first one looks once a second how long it has waited.
+            net.heal()
+            slowest = max(slowest, await_all_flow(log, members))
+            members.pop().leave()
+        load.finish()
+        await_that(lambda: log.count() >= load.counts["acked"], f"{language} members receive all")
+    finally:
+        net.heal()
+        load.end()
+        for member in members:
+            member.end()
+    row = row_of("answers to heartbeats are lost: KIP-848", load, times)
+    row.figures["received"] = log.count()
+    row.note = f"{log.again} rows again, shared {slowest:.1f} s after it"
+    log.judge(row)
+    row.promise(log.again == 0, f"{log.again} rows again")
+    row.promise(slowest < 5, f"shared after {slowest:.1f} s")  # Before the broker's patience ends.
     return row
 
 
