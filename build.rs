@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 /// What `src/rd/memory.c` stands in for.
 const ALLOCATOR: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
-/// What `src/rd/clock.c`, `commits.c`, `heartbeats.c`, `idle.c`, `leaving.c`, `sequence.c` and
-/// `topics.c` stand in for.
+/// What the other C files of `src/rd` stand in for.
 const WRAPPED: [&str; 12] = [
     "clock_gettime",
     "gettimeofday",

@@ -1,5 +1,5 @@
-//! Gives the extension module the allocator, clock, wait and care that the shared library has (see `src/rd/memory.c`, `clock.c`,
-//! `idle.c`, `sequence.c` and `topics.c` of kafka_rs), and hides all that it is linked from: a process may hold another librdkafka.
+//! Gives the extension module the stand-ins that the shared library has (see the C files in `src/rd` of kafka_rs), and hides
+//! all that it is linked from: a process may hold another librdkafka.
 
 fn main() {
     // kafka_rs says which functions those stand in for.

@@ -32,8 +32,9 @@ static void commit_what_is_stored(rd_kafka_timers_t *timers, void *arg) {
     rd_kafka_cgrp_t *group = arg;
     bool in_rebalance = group->rkcg_subscription != NULL &&
                         group->rkcg_join_state != RD_KAFKA_CGRP_JOIN_STATE_STEADY;
+    bool has_coordinator = group->rkcg_state == RD_KAFKA_CGRP_STATE_UP;
     (void)timers;
-    if (under_way == 0 && !in_rebalance && group->rkcg_state == RD_KAFKA_CGRP_STATE_UP) {
+    if (has_coordinator && !in_rebalance && under_way == 0) {
         rd_kafka_cgrp_assigned_offsets_commit(group, NULL, rd_true, TIMER);
     }
 }

@@ -246,10 +246,10 @@ def rebalanced(cluster: Cluster, protocol: str, setting: str, times: int, langua
             before, is_kill = log.again, False
             if len(members) == 1 or (len(members) < MOST_MEMBERS and chance.random() < 0.5):
                 join()
-            elif chance.random() < 0.5:
+            elif chance.random() < 0.8:
                 lose(Member.leave)
             else:
-                lose(Member.kill)
+                lose(Member.kill)  # For which the group waits until the session ends.
                 is_kill = True
             slowest = max(slowest, await_all_flow(log, members))
             killed += is_kill

@@ -48,7 +48,7 @@ def plan(cluster: Cluster, minutes: float) -> dict[str, Callable[[], Iterator[Ro
         "fakes": lambda: fakes.fakes(share(10, 5)),
         "login": lambda: security.logins(share(8, 5)),
         "rebalance": lambda: programs.rebalances(cluster, share(200, 32)),
-        "rebalance-others": lambda: members.rebalances(cluster, share(34, 6)),
+        "rebalance-others": lambda: members.rebalances(cluster, share(200, 8)),
         "unheard": lambda: members.lost_answers(cluster, net, share(20, 4)),
         "endurance": lambda: endurance.endurance(cluster, share(450, 45)),
         "application": lambda: programs.kills(cluster, share(50, 5)),
