@@ -14,10 +14,10 @@ const WRAPPED: [&str; 12] = [
     "rd_kafka_ProduceRequest",
     "rd_kafka_assignor_run",
     "rd_kafka_cgrp_assignment_done",
+    "rd_kafka_cgrp_new",
     "rd_kafka_cgrp_serve",
     "rd_kafka_handle_OffsetCommit",
     "rd_kafka_metadata_topic_filter",
-    "rd_kafka_timer_start0",
 ];
 
 fn main() {

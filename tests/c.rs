@@ -148,6 +148,7 @@ promises! {
         no_stale_row_across_eager_rebalances,
         no_stale_row_across_cooperative_rebalances,
         no_stale_row_across_rebalances_by_the_broker,
+        a_member_that_comes_and_goes_is_not_waited_for,
         a_revoke_comes_within_one_row,
         idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it,
     }

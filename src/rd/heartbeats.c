@@ -3,8 +3,9 @@
  * to a heartbeat. When librdkafka has waited for that answer too long, it goes on as if there were
  * none: the member keeps what it should give up, and another waits for it, until
  * max.poll.interval.ms has passed. After such a wait the next heartbeat tells the broker all there
- * is, and is told all there is. The linker (--wrap, in build.rs) sends the calls of librdkafka's
- * main thread here.
+ * is, and is told all there is, as librdkafka does it where a connection broke. Before the first
+ * answer all are such. The linker (--wrap, in build.rs) sends the calls of librdkafka's main thread
+ * here.
  */
 #include "internal.h"
 
@@ -20,12 +21,19 @@ __typeof__(rd_kafka_ConsumerGroupHeartbeatRequest) __wrap_rd_kafka_ConsumerGroup
 /* librdkafka declares it only where it is. */
 rd_kafka_resp_cb_t rd_kafka_cgrp_handle_ConsumerGroupHeartbeat;
 
+enum { NEVER = -1 };
+
 static void heartbeat_answered(rd_kafka_t *client, rd_kafka_broker_t *coordinator,
                                rd_kafka_resp_err_t code, rd_kafka_buf_t *answer,
                                rd_kafka_buf_t *request, void *arg) {
+    rd_kafka_cgrp_t *group = client->rk_cgrp;
+    bool is_lost = code == RD_KAFKA_RESP_ERR__TIMED_OUT && group->rkcg_heartbeat_intvl_ms > 0;
+    if (is_lost) {
+        request->rkbuf_max_retries = NEVER; /* The same again would not ask for all. */
+    }
     rd_kafka_cgrp_handle_ConsumerGroupHeartbeat(client, coordinator, code, answer, request, arg);
-    if (code == RD_KAFKA_RESP_ERR__TIMED_OUT) {
-        client->rk_cgrp->rkcg_consumer_flags |= RD_KAFKA_CGRP_CONSUMER_F_SEND_FULL_REQUEST;
+    if (is_lost) {
+        group->rkcg_consumer_flags |= RD_KAFKA_CGRP_CONSUMER_F_SEND_FULL_REQUEST;
     }
 }
 

@@ -16,7 +16,8 @@ enum { NOBODY, MEMBER, VICTIM };
 /* What all members of one group share. */
 typedef struct {
     const char *topic, *group, *protocol;
-    int stop; /* The sender, and those who read what is left. */
+    const char *session; /* Its length in ms, of the classic protocols; 6000 if NULL. */
+    int stop;            /* The sender, and those who read what is left. */
     int sent;
     unsigned char *seen; /* Which numbers arrived, and with whom. */
     long arrived, repeated, revokes, assigns, lost;
@@ -25,13 +26,13 @@ typedef struct {
 static inline krs_client join(const group_t *group) {
     const char *protocol = group->protocol;
     bool next = strcmp(protocol, "consumer") == 0; /* KIP-848: the broker assigns. */
-    krs_client consumer =
-        open_client(KRS_CONSUMER, "auto.offset.reset", "earliest", "auto.commit.interval.ms", "50",
-                    "fetch.wait.max.ms", "10", "topic.metadata.refresh.interval.ms", "1000",
-                    "go.application.rebalance.enable", "true", "group.id", group->group,
-                    next ? "group.protocol" : "partition.assignment.strategy",
-                    next ? "consumer" : protocol, next ? (char *)NULL : "heartbeat.interval.ms",
-                    "200", "session.timeout.ms", "6000", (char *)NULL);
+    krs_client consumer = open_client(
+        KRS_CONSUMER, "auto.offset.reset", "earliest", "auto.commit.interval.ms", "50",
+        "fetch.wait.max.ms", "10", "topic.metadata.refresh.interval.ms", "1000",
+        "go.application.rebalance.enable", "true", "group.id", group->group,
+        next ? "group.protocol" : "partition.assignment.strategy", next ? "consumer" : protocol,
+        next ? (char *)NULL : "heartbeat.interval.ms", "200", "session.timeout.ms",
+        group->session ? group->session : "6000", (char *)NULL);
     OK(krs_consumer_subscribe(consumer, &group->topic, 1, &err));
     return consumer;
 }

@@ -572,6 +572,9 @@ static void a_commit_is_not_undone_by_one_from_before(void) {
     OK(krs_mock_set_broker_up(far, 1, 0, &err));
     OK(krs_mock_set_broker_delay(far, 1, 0, &err));
     OK(krs_mock_set_broker_up(far, 1, 1, &err));
+    for (double end = seconds() + 30; committed_of(consumer, topic) < 19;) {
+        CHECK(seconds() < end, "nothing is committed any more");
+    }
     krs_batch_free(batch);
     CHECK(close_client(consumer).clean, "not all was committed");
     consumer = open_client(KRS_CONSUMER, CONSUMER_SETTINGS, group, (char *)NULL);

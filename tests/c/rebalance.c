@@ -154,6 +154,50 @@ static void rebalances(const char *protocol, int times) {
     free(group.seen);
 }
 
+/* Each partition gives something that was not sent yet. */
+static void await_all_partitions(group_t *group, const char *what) {
+    int first = __atomic_load_n(&group->sent, __ATOMIC_SEQ_CST);
+    double start = seconds();
+    for (int i = first; i < first + PARTITIONS; i++) {
+        while (__atomic_load_n(&group->seen[i], __ATOMIC_SEQ_CST) == NOBODY) {
+            CHECK(seconds() - start < 5 * slowness(), "%s: a partition waits", what);
+            work_for(1000);
+        }
+    }
+}
+
+static void who_comes_and_goes_is_not_waited_for(const char *protocol) {
+    enum { TIMES = 20, LATER_US = 10000 };
+    group_t group = {.topic = fresh_name("brief"),
+                     .group = fresh_name("group"),
+                     .protocol = protocol,
+                     .session = "45000",
+                     .seen = calloc(MOST, 1)};
+    member_t member = {0};
+    pthread_t sender;
+    CHECK(group.seen != NULL, "memory");
+    make_topic(group.topic);
+    CHECK(pthread_create(&sender, NULL, send_on, &group) == 0, "thread");
+    start_member(&member, &group);
+    await_all_partitions(&group, protocol);
+    for (int i = 0; i < TIMES; i++) {
+        krs_client brief = join(&group);
+        work_for((long)i * LATER_US); /* Somewhere in its first rebalance. */
+        close_client(brief);
+        await_all_partitions(&group, protocol);
+    }
+    __atomic_store_n(&group.stop, 1, __ATOMIC_SEQ_CST);
+    pthread_join(sender, NULL);
+    end_member(&member);
+    free(group.seen);
+}
+
+static void a_member_that_comes_and_goes_is_not_waited_for(void) {
+    who_comes_and_goes_is_not_waited_for("range");
+    who_comes_and_goes_is_not_waited_for("cooperative-sticky");
+    who_comes_and_goes_is_not_waited_for("consumer");
+}
+
 static void no_stale_row_across_eager_rebalances(void) {
     rebalances("range", times_from_environment(14));
     rebalances("range", times_from_environment(60));
@@ -482,6 +526,7 @@ static void a_deleted_topic_keeps_nobody_from_the_others(void) {
 TESTS_WITH_VICTIMS(TEST(no_stale_row_across_eager_rebalances),
                    TEST(no_stale_row_across_cooperative_rebalances),
                    TEST(no_stale_row_across_rebalances_by_the_broker),
+                   TEST(a_member_that_comes_and_goes_is_not_waited_for),
                    TEST(a_revoke_comes_within_one_row),
                    TEST(idle_waits_stay_in_their_group_and_a_stuck_application_leaves_it),
                    TEST(an_application_may_start_where_it_wants),
