@@ -155,12 +155,13 @@ static void rebalances(const char *protocol, int times) {
 }
 
 /* Each partition gives something that was not sent yet. */
-static void await_all_partitions(group_t *group, const char *what) {
+static void await_all_partitions(group_t *group) {
     int first = __atomic_load_n(&group->sent, __ATOMIC_SEQ_CST);
     double start = seconds();
     for (int i = first; i < first + PARTITIONS; i++) {
         while (__atomic_load_n(&group->seen[i], __ATOMIC_SEQ_CST) == NOBODY) {
-            CHECK(seconds() - start < 5 * slowness(), "%s: a partition waits", what);
+            CHECK(seconds() - start < well_within_a_session(group->protocol),
+                  "%s: a partition waits", group->protocol);
             work_for(1000);
         }
     }
@@ -179,12 +180,12 @@ static void who_comes_and_goes_is_not_waited_for(const char *protocol) {
     make_topic(group.topic);
     CHECK(pthread_create(&sender, NULL, send_on, &group) == 0, "thread");
     start_member(&member, &group);
-    await_all_partitions(&group, protocol);
+    await_all_partitions(&group);
     for (int i = 0; i < TIMES; i++) {
         krs_client brief = join(&group);
         work_for((long)i * LATER_US); /* Somewhere in its first rebalance. */
         close_client(brief);
-        await_all_partitions(&group, protocol);
+        await_all_partitions(&group);
     }
     __atomic_store_n(&group.stop, 1, __ATOMIC_SEQ_CST);
     pthread_join(sender, NULL);
