@@ -97,6 +97,14 @@ static void end_member(member_t *member) {
     member->open = false;
 }
 
+static void await_assign(group_t *group, long before) {
+    double end = seconds() + 60;
+    while (__atomic_load_n(&group->assigns, __ATOMIC_SEQ_CST) == before) {
+        CHECK(seconds() < end, "nobody is assigned anything");
+        work_for(1000);
+    }
+}
+
 /* Two to five members join, leave and are killed while messages go on. */
 static void rebalances(const char *protocol, int times) {
     group_t group = {
@@ -119,8 +127,11 @@ static void rebalances(const char *protocol, int times) {
             kill_a_member(&group, &seed);
             kills++;
         } else if (!member->open) {
+            long assigns = __atomic_load_n(&group.assigns, __ATOMIC_SEQ_CST);
             start_member(member, &group);
-            open++;
+            if (++open <= PARTITIONS) { /* There is something for it. */
+                await_assign(&group, assigns);
+            }
         } else if (open > 2) {
             end_member(member);
             open--;
