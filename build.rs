@@ -1,23 +1,18 @@
 //! Compiles the C part of `src/rd`, and gives the shared library its SONAME and allocator.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What `src/rd/memory.c` stands in for.
-const ALLOCATOR: [&str; 5] = ["malloc", "calloc", "realloc", "posix_memalign", "free"];
-/// What the other C files of `src/rd` stand in for.
-const WRAPPED: [&str; 12] = [
-    "clock_gettime",
-    "gettimeofday",
-    "poll",
-    "rd_kafka_ConsumerGroupHeartbeatRequest",
-    "rd_kafka_OffsetCommitRequest",
-    "rd_kafka_ProduceRequest",
-    "rd_kafka_assignor_run",
-    "rd_kafka_cgrp_assignment_done",
-    "rd_kafka_cgrp_new",
-    "rd_kafka_cgrp_serve",
-    "rd_kafka_handle_OffsetCommit",
-    "rd_kafka_metadata_topic_filter",
+/// The C files of `src/rd` beside `memory.c`, which is the allocator.
+const PARTS: [&str; 8] = [
+    "clock",
+    "commits",
+    "heartbeats",
+    "idle",
+    "leaving",
+    "peek",
+    "sequence",
+    "topics",
 ];
 
 fn main() {
@@ -29,10 +24,10 @@ fn main() {
     );
     // The number is that of `krs_abi_version()`.
     println!("cargo::rustc-cdylib-link-arg=-Wl,-soname,libkafka_rs.so.1");
-    let mut wrapped = WRAPPED.to_vec();
+    let mut wrapped: Vec<_> = PARTS.into_iter().flat_map(stand_ins).collect();
     // A sanitizer must see every allocation.
     if std::env::var_os("CARGO_CFG_SANITIZE").is_none() {
-        wrapped.extend(ALLOCATOR);
+        wrapped.extend(stand_ins("memory"));
     }
     for name in &wrapped {
         println!("cargo::rustc-cdylib-link-arg=-Wl,--wrap={name}");
@@ -42,16 +37,7 @@ fn main() {
     println!("cargo::rerun-if-changed=src/rd/internal.h");
     let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
-    for name in [
-        "clock",
-        "commits",
-        "heartbeats",
-        "idle",
-        "leaving",
-        "peek",
-        "sequence",
-        "topics",
-    ] {
+    for name in PARTS {
         compile(name, &librdkafka);
     }
 }
@@ -62,6 +48,15 @@ fn from_dependency(variable: &str) -> PathBuf {
     value
         .unwrap_or_else(|| panic!("{variable} is not set by its crate"))
         .into()
+}
+
+/// The functions that a C file stands in for (`--wrap` of the linker), as `packaging/prelink` finds them, too.
+fn stand_ins(name: &str) -> BTreeSet<String> {
+    let text = std::fs::read_to_string(format!("src/rd/{name}.c")).expect("a file of src/rd");
+    let words = text.split(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+    words
+        .filter_map(|word| word.strip_prefix("__wrap_").map(str::to_owned))
+        .collect()
 }
 
 fn compile(name: &str, include: &PathBuf) {

@@ -21,13 +21,11 @@ __typeof__(rd_kafka_cgrp_new) __wrap_rd_kafka_cgrp_new;
 __typeof__(rd_kafka_OffsetCommitRequest) __wrap_rd_kafka_OffsetCommitRequest;
 __typeof__(rd_kafka_handle_OffsetCommit) __wrap_rd_kafka_handle_OffsetCommit;
 
-enum { NEVER = -1 }; /* With 0 librdkafka tries again what it could not send yet. */
-
 /* Why, as librdkafka says it. */
 static const char TIMER[] = "cgrp auto commit timer";
 
-/* Of this thread's client: commits of the timer that wait for an answer. */
-static _Thread_local int under_way;
+/* Of this thread's client: whether a commit of the timer waits for its answer. */
+static _Thread_local bool is_under_way;
 
 static void commit_what_is_stored(rd_kafka_timers_t *timers, void *arg) {
     rd_kafka_cgrp_t *group = arg;
@@ -35,7 +33,7 @@ static void commit_what_is_stored(rd_kafka_timers_t *timers, void *arg) {
     bool in_rebalance = group->rkcg_subscription != NULL &&
                         group->rkcg_join_state != RD_KAFKA_CGRP_JOIN_STATE_STEADY;
     (void)timers;
-    if (has_coordinator && !in_rebalance && under_way == 0) {
+    if (has_coordinator && !in_rebalance && !is_under_way) {
         rd_kafka_cgrp_assigned_offsets_commit(group, NULL, rd_true, TIMER);
     }
 }
@@ -58,7 +56,9 @@ int __wrap_rd_kafka_OffsetCommitRequest(rd_kafka_broker_t *coordinator,
                                         void *commit, const char *reason) {
     int is_sent = __real_rd_kafka_OffsetCommitRequest(coordinator, member, offsets, answers,
                                                       answered, commit, reason);
-    under_way += is_timer(reason) ? is_sent : 0;
+    if (is_sent && is_timer(reason)) {
+        is_under_way = true;
+    }
     return is_sent;
 }
 
@@ -96,8 +96,8 @@ rd_kafka_resp_err_t __wrap_rd_kafka_handle_OffsetCommit(
     rd_kafka_buf_t *request, rd_kafka_topic_partition_list_t *offsets, rd_bool_t alone) {
     bool by_timer = was_sent_by_timer(request);
     if (by_timer) {
-        request->rkbuf_max_retries = NEVER;
-        under_way--;
+        do_not_repeat(request);
+        is_under_way = false;
     }
     code =
         __real_rd_kafka_handle_OffsetCommit(client, broker, code, answer, request, offsets, alone);

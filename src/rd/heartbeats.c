@@ -21,15 +21,13 @@ __typeof__(rd_kafka_ConsumerGroupHeartbeatRequest) __wrap_rd_kafka_ConsumerGroup
 /* librdkafka declares it only where it is. */
 rd_kafka_resp_cb_t rd_kafka_cgrp_handle_ConsumerGroupHeartbeat;
 
-enum { NEVER = -1 };
-
 static void heartbeat_answered(rd_kafka_t *client, rd_kafka_broker_t *coordinator,
                                rd_kafka_resp_err_t code, rd_kafka_buf_t *answer,
                                rd_kafka_buf_t *request, void *arg) {
     rd_kafka_cgrp_t *group = client->rk_cgrp;
     bool is_lost = code == RD_KAFKA_RESP_ERR__TIMED_OUT && group->rkcg_heartbeat_intvl_ms > 0;
     if (is_lost) {
-        request->rkbuf_max_retries = NEVER; /* The same again would not ask for all. */
+        do_not_repeat(request); /* The same again would not ask for all. */
     }
     rd_kafka_cgrp_handle_ConsumerGroupHeartbeat(client, coordinator, code, answer, request, arg);
     if (is_lost) {

@@ -16,4 +16,8 @@
 #include "rdkafka_partition.h"
 #include "rdkafka_request.h"
 
+/* Before librdkafka deals with the answer. With a maximum of 0 it still repeats what it could not
+ * send yet. */
+static inline void do_not_repeat(rd_kafka_buf_t *request) { request->rkbuf_max_retries = -1; }
+
 #endif

@@ -94,4 +94,17 @@ static inline const krs_partitions *one(partitions_t *list, const char *topic, i
     return partitions(list, topic, 1, partition, offset);
 }
 
+/* What the group has of partition 0. */
+static inline int64_t committed_of(krs_client consumer, const char *topic) {
+    krs_batch *answer = NULL;
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    partitions_t list;
+    int64_t offset;
+    OK(krs_consumer_committed(consumer, one(&list, topic, 0, KRS_OFFSET_NONE), PATIENCE_MS, &answer,
+                              &view, &err));
+    offset = view.offset[0];
+    krs_batch_free(answer);
+    return offset;
+}
+
 #endif

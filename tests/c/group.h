@@ -17,7 +17,8 @@ enum { NOBODY, MEMBER, VICTIM };
 typedef struct {
     const char *topic, *group, *protocol;
     const char *session; /* Its length in ms, of the classic protocols; 6000 if NULL. */
-    int stop;            /* The sender, and those who read what is left. */
+    pthread_t sender;
+    int stop; /* The sender, and those who read what is left. */
     int sent;
     unsigned char *seen; /* Which numbers arrived, and with whom. */
     long arrived, repeated, revokes, assigns, lost;
@@ -126,6 +127,19 @@ static inline void make_topic(const char *topic) {
     if (mock.id) {
         OK(krs_mock_topic(mock, topic, PARTITIONS, 1, &err));
     }
+}
+
+/* Makes the topic and has numbers sent to it. What was seen of them is to be freed. */
+static inline void start_sending(group_t *group) {
+    make_topic(group->topic);
+    group->seen = calloc(MOST, 1);
+    CHECK(group->seen != NULL, "memory");
+    CHECK(pthread_create(&group->sender, NULL, send_on, group) == 0, "thread");
+}
+
+static inline void stop_sending(group_t *group) {
+    __atomic_store_n(&group->stop, 1, __ATOMIC_SEQ_CST);
+    pthread_join(group->sender, NULL);
 }
 
 static inline int times_from_environment(int usual) {

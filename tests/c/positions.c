@@ -538,18 +538,6 @@ static void a_log_that_is_made_anew_is_read_from_its_beginning(void) {
     close_client(admin);
 }
 
-static int64_t committed_of(krs_client client, const char *topic) {
-    krs_batch *answer = NULL;
-    krs_batch_view view = KRS_BATCH_VIEW_INIT;
-    partitions_t list;
-    int64_t offset;
-    OK(krs_consumer_committed(client, one(&list, topic, 0, KRS_OFFSET_NONE), PATIENCE_MS, &answer,
-                              &view, &err));
-    offset = view.offset[0];
-    krs_batch_free(answer);
-    return offset;
-}
-
 /* Commits are lost on their way, and librdkafka would send them again after the last one. */
 static void a_commit_is_not_undone_by_one_from_before(void) {
     const char *topic = fresh_name("commits"), *group = fresh_name("group");

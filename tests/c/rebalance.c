@@ -110,14 +110,10 @@ static void rebalances(const char *protocol, int times) {
     group_t group = {
         .topic = fresh_name("rebalance"), .group = fresh_name("group"), .protocol = protocol};
     member_t members[MEMBERS] = {{0}};
-    pthread_t sender;
     unsigned seed = 3;
     int open = 2, kills = 0;
     double start = seconds(), end;
-    make_topic(group.topic);
-    group.seen = calloc(MOST, 1);
-    CHECK(group.seen != NULL, "memory");
-    CHECK(pthread_create(&sender, NULL, send_on, &group) == 0, "thread");
+    start_sending(&group);
     start_member(&members[0], &group);
     start_member(&members[1], &group);
     for (int i = 0; i < times; i++) {
@@ -146,8 +142,7 @@ static void rebalances(const char *protocol, int times) {
         }
         work_for(rand_r(&seed) % 200000);
     }
-    __atomic_store_n(&group.stop, 1, __ATOMIC_SEQ_CST);
-    pthread_join(sender, NULL);
+    stop_sending(&group);
     end = seconds() + 60;
     while (__atomic_load_n(&group.arrived, __ATOMIC_SEQ_CST) < group.sent) {
         CHECK(seconds() < end, "%ld of %d arrived", group.arrived, group.sent);
@@ -183,13 +178,9 @@ static void who_comes_and_goes_is_not_waited_for(const char *protocol) {
     group_t group = {.topic = fresh_name("brief"),
                      .group = fresh_name("group"),
                      .protocol = protocol,
-                     .session = "45000",
-                     .seen = calloc(MOST, 1)};
+                     .session = "45000"};
     member_t member = {0};
-    pthread_t sender;
-    CHECK(group.seen != NULL, "memory");
-    make_topic(group.topic);
-    CHECK(pthread_create(&sender, NULL, send_on, &group) == 0, "thread");
+    start_sending(&group);
     start_member(&member, &group);
     await_all_partitions(&group);
     for (int i = 0; i < TIMES; i++) {
@@ -198,8 +189,7 @@ static void who_comes_and_goes_is_not_waited_for(const char *protocol) {
         close_client(brief);
         await_all_partitions(&group);
     }
-    __atomic_store_n(&group.stop, 1, __ATOMIC_SEQ_CST);
-    pthread_join(sender, NULL);
+    stop_sending(&group);
     end_member(&member);
     free(group.seen);
 }

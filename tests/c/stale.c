@@ -718,14 +718,10 @@ static void all_at_once(const char *protocol, int times) {
     group_t group = {
         .topic = fresh_name("stale"), .group = fresh_name("group"), .protocol = protocol};
     static member_t members[MEMBERS];
-    pthread_t sender;
     unsigned seed = 5;
     int open = 2, kills = 0, changes = 0;
     double start = seconds();
-    make_topic(group.topic);
-    group.seen = calloc(MOST, 1);
-    CHECK(group.seen != NULL, "memory");
-    CHECK(pthread_create(&sender, NULL, send_on, &group) == 0, "thread");
+    start_sending(&group);
     start_member(&members[0], &group, 0);
     start_member(&members[1], &group, 1);
     /* On a busy machine fewer have to do, unless somebody asked for so many. */
@@ -753,8 +749,7 @@ static void all_at_once(const char *protocol, int times) {
             end_member(&members[i]);
         }
     }
-    __atomic_store_n(&group.stop, 1, __ATOMIC_SEQ_CST);
-    pthread_join(sender, NULL);
+    stop_sending(&group);
     printf("%s: %d changes of the group (%d kills) in %.0f s, %ld assigns and %ld revokes, %ld "
            "answered here; meanwhile %ld seeks, %ld pauses or resumes and %ld assignments by "
            "another thread, %ld refused; %ld rows, 0 stale, lost or twice (%" PRIu64 " dropped)\n",

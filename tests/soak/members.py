@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import random
 import subprocess
@@ -46,11 +45,11 @@ VICTIM = ("group.instance.id=reader", "pause.ms=1")
 class Program:
     """A member program in one of its roles."""
 
-    def __init__(self, language: str, role: str, cluster: Cluster, *words: object) -> None:
+    def __init__(self, language: str, role: str, servers: str, *words: object) -> None:
         self.language, self.role = language, role
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 # Closed by `kill`.
         self.process = subprocess.Popen(
-            [*program(language, "member"), role, cluster.servers, *map(str, words)],
+            [*program(language, "member"), role, servers, *map(str, words)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -97,7 +96,7 @@ class Program:
 
 
 def fill(language: str, cluster: Cluster, topic: str, count: int) -> None:
-    filling = Program(language, "fill", cluster, topic, PARTITIONS, count)
+    filling = Program(language, "fill", cluster.servers, topic, PARTITIONS, count)
     try:
         filling.await_end()
     finally:
@@ -172,11 +171,11 @@ class Log:
 class Member:
     """A program in the role `read`."""
 
-    def __init__(self, language: str, cluster: Cluster, topic: str, group: str, log: Log, *more: str) -> None:
+    def __init__(self, language: str, servers: str, topic: str, group: str, log: Log, *more: str) -> None:
         self.log = log
         self.told = 0
         self._owned: set[int] = set()
-        self._program = Program(language, "read", cluster, topic, group, *more)
+        self._program = Program(language, "read", servers, topic, group, *more)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -233,7 +232,7 @@ def rebalanced(cluster: Cluster, protocol: str, setting: str, times: int, langua
     slowest, killed, unasked = 0.0, 0, 0
 
     def join() -> None:
-        members.append(Member(language, cluster, topic, group, log, setting))
+        members.append(Member(language, cluster.servers, topic, group, log, setting))
 
     def lose(how: Callable[[Member], None]) -> None:
         gone.append(members.pop(chance.randrange(len(members))))
@@ -278,19 +277,17 @@ def lost_answers(cluster: Cluster, net: Network, times: int) -> Iterator[Row]:
 
 def unheard(cluster: Cluster, net: Network, times: int, language: str) -> Row:
     topic, group, log, chance = fresh("unheard"), fresh("group"), Log(), random.Random(times)
-    behind = copy.copy(cluster)
-    behind.servers = net.servers
     load = Load(language, cluster.servers, topic, RATE)
     members: list[Member] = []
     slowest = 0.0
     try:
         load.steady()
         hasty = "reconnect.backoff.max.ms=200"  # Else it waits longer each time.
-        members.append(Member(language, behind, topic, group, log, PROTOCOLS["KIP-848"], hasty))
+        members.append(Member(language, net.servers, topic, group, log, PROTOCOLS["KIP-848"], hasty))
         for _ in range(times):
             await_all_flow(log, members)
             net.parted = "answers"
-            members.append(Member(language, cluster, topic, group, log, PROTOCOLS["KIP-848"]))
+            members.append(Member(language, cluster.servers, topic, group, log, PROTOCOLS["KIP-848"]))
             time.sleep(chance.uniform(0.3, 1.2))  # The first one looks once a second how long it has waited.
             net.heal()
             slowest = max(slowest, await_all_flow(log, members))
@@ -338,7 +335,7 @@ def killed_reading(cluster: Cluster, times: int, language: str) -> Row:
     fill(language, cluster, topic, count)
     early = 0
     for number in range(times + 1):
-        member = Member(language, cluster, topic, group, log, *VICTIM)
+        member = Member(language, cluster.servers, topic, group, log, *VICTIM)
         enough = chance.randrange(10, 200) if number < times else count
         try:
             await_that(partial(has_read, member, enough, count), f"{language}: {enough} rows")
@@ -391,7 +388,7 @@ def copied(
     more: float,
 ) -> int:
     """Kills a program that copies, `more` seconds after so many transactions, or when it finds nothing more."""
-    copying = Program(language, "copy", cluster, source, target, group)
+    copying = Program(language, "copy", cluster.servers, source, target, group)
     done = told = idle = 0
     with copying.within_patience():
         for words in copying.lines():
@@ -409,7 +406,7 @@ def copied(
 def read_committed(language: str, cluster: Cluster, topic: str) -> list[int]:
     """All numbers of a topic, up to the end of each partition."""
     settings = ("isolation.level=read_committed", "enable.partition.eof=true")
-    reading = Program(language, "read", cluster, topic, fresh("group"), *settings)
+    reading = Program(language, "read", cluster.servers, topic, fresh("group"), *settings)
     seen: list[int] = []
     ended: set[str] = set()
     with reading.within_patience():
