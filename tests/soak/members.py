@@ -229,7 +229,8 @@ def rebalanced(cluster: Cluster, protocol: str, setting: str, times: int, langua
     load = Load(language, cluster.servers, topic, RATE)
     members: list[Member] = []
     gone: list[Member] = []
-    slowest, killed, unasked = 0.0, 0, 0
+    slowest, killed = 0.0, 0
+    unasked: list[str] = []
 
     def join() -> None:
         members.append(Member(language, cluster.servers, topic, group, log, setting))
@@ -238,21 +239,26 @@ def rebalanced(cluster: Cluster, protocol: str, setting: str, times: int, langua
         gone.append(members.pop(chance.randrange(len(members))))
         how(gone[-1])
 
+    def change() -> str:
+        if len(members) == 1 or (len(members) < MOST_MEMBERS and chance.random() < 0.5):
+            join()
+            return "join"
+        if chance.random() < 0.8:
+            lose(Member.leave)
+            return "leave"
+        lose(Member.kill)  # For which the group waits until the session ends.
+        return "kill"
+
     try:
         load.steady()
         join()
-        for _ in range(times):
-            before, is_kill = log.again, False
-            if len(members) == 1 or (len(members) < MOST_MEMBERS and chance.random() < 0.5):
-                join()
-            elif chance.random() < 0.8:
-                lose(Member.leave)
-            else:
-                lose(Member.kill)  # For which the group waits until the session ends.
-                is_kill = True
+        for number in range(times):
+            before, what = log.again, change()
             slowest = max(slowest, await_all_flow(log, members))
-            killed += is_kill
-            unasked += 0 if is_kill else log.again - before
+            if what == "kill":
+                killed += 1
+            elif log.again > before:
+                unasked.append(f"{log.again - before} at {what} {number} of {len(members)} members")
         load.finish()
         await_that(lambda: log.count() >= load.counts["acked"], f"{language} members receive all")
     finally:
@@ -265,7 +271,7 @@ def rebalanced(cluster: Cluster, protocol: str, setting: str, times: int, langua
         f"{killed} kills, {log.again} rows again, flows after {slowest:.1f} s, overlap {log.overlap:.2f} s"
     )
     log.judge(row)
-    row.promise(unasked == 0, f"{unasked} rows again where nobody was killed")
+    row.promise(not unasked, f"rows again where nobody was killed: {', '.join(unasked)}")
     row.promise(log.overlap < SKEW, f"two members had a partition for {log.overlap:.1f} s")
     return row
 
