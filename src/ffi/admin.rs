@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use super::batch::krs_batch;
 use super::consumer::texts;
-use super::decode::{Sized32, sized, slice, text};
+use super::decode::{Sized32, element, sized, slice, text};
 use super::guard;
 use super::objects::CLIENTS;
 use super::partition::Answer;
@@ -129,12 +129,10 @@ fn some(count: usize) -> Result<()> {
 /// alive.
 unsafe fn decode<'a>(topics: *const krs_new_topic, count: usize) -> Result<Vec<NewTopic<'a>>> {
     some(count)?;
-    // SAFETY: by the caller's promise, here and below.
-    let stride = unsafe { sized(topics) }?.struct_size as usize;
     (0..count)
         .map(|index| {
-            // SAFETY: the structs are `stride` bytes apart.
-            let from = unsafe { sized(topics.byte_add(index * stride)) }?;
+            // SAFETY: by the caller's promise.
+            let from = unsafe { sized(element(topics, index)?) }?;
             // SAFETY: the strings are alive.
             let (name, config, replicas) = unsafe {
                 (

@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use super::batch::{Lent, krs_batch, lend, view_of};
-use super::decode::{Sized32, out, sized};
+use super::decode::{Sized32, element, out, sized};
 use super::guard;
 use super::objects::{CHANS, forget_if_closed};
 use super::producer::{decode_message, topic_of};
@@ -321,11 +321,9 @@ unsafe fn decode_cases<'a>(cases: *const krs_case, count: usize) -> Result<Vec<P
     if count == 0 {
         return Err(Error::argument("cases: expected at least one"));
     }
-    // SAFETY: by the caller's promise.
-    let stride = unsafe { sized(cases) }?.struct_size as usize;
     (0..count)
-        // SAFETY: as above: the cases are `stride` bytes apart.
-        .map(|index| unsafe { decode_case(cases.byte_add(index * stride)) })
+        // SAFETY: by the caller's promise.
+        .map(|index| unsafe { decode_case(element(cases, index)?) })
         .collect()
 }
 

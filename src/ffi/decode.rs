@@ -148,6 +148,27 @@ pub fn size_of_callers<T: Sized32>(at: *const T) -> Result<usize> {
     Ok(size.min(size_of::<T>()))
 }
 
+/// Where one struct of an array stands, in which all must be as large as the first says.
+///
+/// # Safety
+/// `first` is NULL or points to more than `index` structs.
+pub unsafe fn element<T: Sized32>(first: *const T, index: usize) -> Result<*const T> {
+    size_of_callers(first)?;
+    // SAFETY: not NULL. One that says less than it is leads into itself or one before its end.
+    let (stride, at, size) = unsafe {
+        let stride = first.cast::<u32>().read_unaligned();
+        let at = first.byte_add(index * stride as usize);
+        (stride, at, at.cast::<u32>().read_unaligned())
+    };
+    if size != stride {
+        return Err(Error::argument(format!(
+            "{}.struct_size is {size} at index {index}, expected {stride} as in the first",
+            T::NAME
+        )));
+    }
+    Ok(at)
+}
+
 /// # Safety
 /// `data` is NULL or points to `len` values that live as long as `'a`.
 pub unsafe fn optional<'a, T>(name: &str, data: *const T, len: usize) -> Result<Option<&'a [T]>> {

@@ -16,6 +16,8 @@ static void null_is_an_error_that_names_the_argument(void) {
     krs_batch *batch = NULL;
     krs_row row = KRS_ROW_INIT;
     krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    const int32_t brokers = 1;
+    krs_new_topic topics[] = {KRS_NEW_TOPIC_INIT, KRS_NEW_TOPIC_INIT};
     krs_message message = KRS_MESSAGE_INIT;
     krs_bytes bad = {NULL, 5};
     OK(krs_conf_new(KRS_PRODUCER, &conf, &err));
@@ -42,6 +44,12 @@ static void null_is_an_error_that_names_the_argument(void) {
     REFUSED(KRS_ERR_ARGUMENT, "partition", krs_producer_send(producer, &message, 0, &err));
     message.struct_size = 8;
     REFUSED(KRS_ERR_ARGUMENT, "struct_size", krs_producer_send(producer, &message, 0, &err));
+    topics[0].name = topics[1].name = "refused";
+    /* As an older header would have it, but not so far apart. */
+    topics[0].struct_size = offsetof(krs_new_topic, replicas);
+    topics[0].replicas = &brokers;
+    REFUSED(KRS_ERR_ARGUMENT, "as in the first",
+            krs_admin_create_topics(producer, topics, 2, 0, 0, NULL, NULL, &err));
     REFUSED(KRS_ERR_ARGUMENT, "batch", krs_chan_recv(chan, NULL, KRS_ALL, 1, 0, &view, &err));
     REFUSED(KRS_ERR_ARGUMENT, "view", krs_chan_recv(chan, &batch, KRS_ALL, 1, 0, NULL, &err));
     REFUSED(KRS_ERR_ARGUMENT, "index", krs_batch_row(batch, 0, &row, &err));
