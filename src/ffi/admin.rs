@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 use super::batch::krs_batch;
 use super::consumer::texts;
-use super::decode::{Sized32, element, sized, slice, text};
+use super::decode::{Sized32, elements, slice, some, text};
 use super::guard;
 use super::objects::CLIENTS;
 use super::partition::Answer;
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn krs_admin_delete_topics(
     unsafe {
         answered(Answer { batch, view, err }, || {
             let names = texts("topics", topics, count)?;
-            some(names.len())?;
+            some("topics", names.len())?;
             ask(client, timeout_ms, 0, |native, request| {
                 native.delete_topics(&names, request)
             })
@@ -117,22 +117,14 @@ fn ask<T>(
     client.with(|native| body(native, request))
 }
 
-fn some(count: usize) -> Result<()> {
-    if count == 0 {
-        return Err(Error::argument("topics: expected at least one"));
-    }
-    Ok(())
-}
-
 /// # Safety
 /// `topics` is NULL or points to `count` structs of one size, whose strings are
 /// alive.
 unsafe fn decode<'a>(topics: *const krs_new_topic, count: usize) -> Result<Vec<NewTopic<'a>>> {
-    some(count)?;
-    (0..count)
-        .map(|index| {
-            // SAFETY: by the caller's promise.
-            let from = unsafe { sized(element(topics, index)?) }?;
+    // SAFETY: by the caller's promise.
+    unsafe { elements("topics", topics, count) }?
+        .map(|from| {
+            let from = from?;
             // SAFETY: the strings are alive.
             let (name, config, replicas) = unsafe {
                 (

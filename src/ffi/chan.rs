@@ -4,7 +4,7 @@ use std::ffi::c_int;
 use std::sync::Arc;
 
 use super::batch::{Lent, krs_batch, lend, view_of};
-use super::decode::{Sized32, element, out, sized};
+use super::decode::{Sized32, elements, out, sized};
 use super::guard;
 use super::objects::{CHANS, forget_if_closed};
 use super::producer::{decode_message, topic_of};
@@ -318,24 +318,20 @@ unsafe fn select(places: &mut [Place<'_>], timeout_ms: i32) -> Result<(usize, Re
 /// `cases` points to `count` cases, all of the first one's `struct_size`, whose
 /// pointers are NULL or alive, and batches of which only this call makes use.
 unsafe fn decode_cases<'a>(cases: *const krs_case, count: usize) -> Result<Vec<Place<'a>>> {
-    if count == 0 {
-        return Err(Error::argument("cases: expected at least one"));
-    }
-    (0..count)
-        // SAFETY: by the caller's promise.
-        .map(|index| unsafe { decode_case(element(cases, index)?) })
+    // SAFETY: by the caller's promise.
+    unsafe { elements("cases", cases, count) }?
+        // SAFETY: as above.
+        .map(|case| unsafe { decode_case(case?) })
         .collect()
 }
 
 /// # Safety
 /// As for `decode_cases`.
-unsafe fn decode_case<'a>(case: *const krs_case) -> Result<Place<'a>> {
-    // SAFETY: by the caller's promise.
-    let case = unsafe { sized(case) }?;
+unsafe fn decode_case<'a>(case: krs_case) -> Result<Place<'a>> {
     let what = match case.op {
         KRS_CASE_SEND | KRS_CASE_RECV if case.chan.id == 0 => What::Nothing,
         KRS_CASE_SEND => {
-            // SAFETY: as above.
+            // SAFETY: by the caller's promise.
             let message = unsafe { sized(case.message) }?;
             let topic = topic_of(&message)?;
             What::Send { message, topic }

@@ -148,25 +148,41 @@ pub fn size_of_callers<T: Sized32>(at: *const T) -> Result<usize> {
     Ok(size.min(size_of::<T>()))
 }
 
-/// Where one struct of an array stands, in which all must be as large as the first says.
+pub fn some(name: &str, count: usize) -> Result<()> {
+    if count == 0 {
+        return Err(Error::argument(format!("{name}: expected at least one")));
+    }
+    Ok(())
+}
+
+/// Reads an array of structs, at least one. They are as far apart as the first says
+/// that it is large, so all must say the same.
 ///
 /// # Safety
-/// `first` is NULL or points to more than `index` structs.
-pub unsafe fn element<T: Sized32>(first: *const T, index: usize) -> Result<*const T> {
+/// `first` is NULL or points to `count` structs of `struct_size` bytes.
+pub unsafe fn elements<T: Sized32>(
+    name: &str,
+    first: *const T,
+    count: usize,
+) -> Result<impl Iterator<Item = Result<T>>> {
+    some(name, count)?;
     size_of_callers(first)?;
-    // SAFETY: not NULL. One that says less than it is leads into itself or one before its end.
-    let (stride, at, size) = unsafe {
-        let stride = first.cast::<u32>().read_unaligned();
-        let at = first.byte_add(index * stride as usize);
-        (stride, at, at.cast::<u32>().read_unaligned())
-    };
-    if size != stride {
-        return Err(Error::argument(format!(
-            "{}.struct_size is {size} at index {index}, expected {stride} as in the first",
-            T::NAME
-        )));
-    }
-    Ok(at)
+    // SAFETY: not NULL, and starts with its size by the caller's promise.
+    let stride = unsafe { first.cast::<u32>().read_unaligned() };
+    Ok((0..count).map(move |index| {
+        // SAFETY: the structs before this one were `stride` bytes, or it was not reached.
+        let at = unsafe { first.byte_add(index * stride as usize) };
+        // SAFETY: a first one that said less than it is led into itself, or one after it.
+        let size = unsafe { at.cast::<u32>().read_unaligned() };
+        if size != stride {
+            return Err(Error::argument(format!(
+                "{}.struct_size is {size} at index {index}, expected {stride} as in the first",
+                T::NAME
+            )));
+        }
+        // SAFETY: by the caller's promise.
+        unsafe { sized(at) }
+    }))
 }
 
 /// # Safety

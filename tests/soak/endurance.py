@@ -48,7 +48,7 @@ def endurance(cluster: Cluster, seconds: float) -> Iterator[Row]:
         for load in loads:
             load.await_flow()
             # By then it has met all that makes its queues and its runtime grow once.
-            _, load.before = load.samples[len(load.samples) // 4]
+            _, load.before = load.samples[quarter(load)]
         path = BUILT / "endurance.svg"
         chart.draw(loads, path)
         for row, load in zip(finish_all("endurance at 80 % load", loads, faults), loads, strict=True):
@@ -82,11 +82,15 @@ def disturb(cluster: Cluster, loads: list[Load], seconds: float) -> int:
     return restarts
 
 
+def quarter(load: Load) -> int:
+    """How many samples are a quarter of the run."""
+    return max(1, len(load.samples) // 4)
+
+
 def flat(row: Row, load: Load) -> None:
     """The second quarter of the run, when all has warmed up, beside the last."""
-    usages = [usage for _, usage in load.samples]
-    quarter = max(1, len(usages) // 4)
-    early, late = usages[quarter : 2 * quarter], usages[-quarter:]
+    usages, part = [usage for _, usage in load.samples], quarter(load)
+    early, late = usages[part : 2 * part], usages[-part:]
 
     def grown(name: str) -> float:
         return mean(getattr(usage, name) for usage in late) - mean(getattr(usage, name) for usage in early)
