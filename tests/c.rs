@@ -160,6 +160,12 @@ promises! {
         a_restart_of_a_static_member_is_no_rebalance,
         nobody_waits_for_a_member_that_left,
     }
+    records {
+        a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec,
+        no_more_is_fetched_ahead_than_was_asked_for,
+        ;
+        the_time_of_the_broker_is_that_of_each_row,
+    }
     figures {
         what_is_held_is_bounded_and_goes_on_as_it_comes_back,
         the_statistics_are_there_as_text_and_as_figures,

@@ -271,8 +271,8 @@ impl Consumer {
             ..
         } = state;
         let mut taker = Taker::new(partitions, next_row, out);
-        native.client.drain(&native.rows, |message| {
-            taker.take(&message);
+        native.client.drain(&native.rows, |record| {
+            taker.take(&record);
             let (rows, bytes) = taker.size();
             if rows >= max || bytes >= most {
                 ControlFlow::Break(())
@@ -311,7 +311,8 @@ impl Consumer {
 
     /// Rows that wait here and in librdkafka.
     pub fn waiting(&self) -> usize {
-        let native = self.native.read().map_or(0, |native| native.rows.len());
+        let native = self.native.read();
+        let native = native.map_or(0, |native| native.client.waiting(&native.rows));
         let state = self.state.lock();
         native + state.held.len() + state.events.len()
     }
@@ -611,9 +612,7 @@ fn hold_messages(state: &mut State, mut event: Event) {
         ..
     } = state;
     let mut taker = Taker::new(partitions, next_row, &mut rows);
-    for message in event.messages() {
-        taker.take(&message);
-    }
+    event.for_each_record(|record| taker.take(&record));
     let aside = taker.aside;
     held.put_back(partitions, rows, 0);
     held.put_back(partitions, aside.unwrap_or_default(), 0);

@@ -43,16 +43,16 @@ impl<'a> Taker<'a> {
         (out.0 + aside.0, out.1 + aside.1)
     }
 
-    pub fn take(&mut self, message: &rd::Message<'_>) {
-        let of = self.partition_of(message);
+    pub fn take(&mut self, record: &rd::Record<'_>) {
+        let of = self.partition_of(record);
         let Some(partition) = self.partitions.get_mut(of.index) else {
             return;
         };
         if partition.ownership != Ownership::Ours {
             return;
         }
-        let message_code = message.code();
-        if partition.seeking && matches!(message_code, code::OK | code::PARTITION_EOF) {
+        let record_code = record.code();
+        if partition.seeking && matches!(record_code, code::OK | code::PARTITION_EOF) {
             // Fetching began just now, before librdkafka took the seek.
             return;
         }
@@ -63,13 +63,13 @@ impl<'a> Taker<'a> {
         } else {
             (&mut *self.out, of.topic)
         };
-        if message_code == code::OK {
-            if !partition.take(message.offset()) {
+        if record_code == code::OK {
+            if !partition.take(record.offset) {
                 return;
             }
-            push_message(out, message, topic);
-        } else if message_code == code::PARTITION_EOF || partition.is_news(message_code) {
-            push_failure(out, message, message_code, topic);
+            push_message(out, record, topic);
+        } else if record_code == code::PARTITION_EOF || partition.is_news(record_code) {
+            push_failure(out, record, record_code, topic);
         } else {
             return;
         }
@@ -77,14 +77,14 @@ impl<'a> Taker<'a> {
         *self.next += 1;
     }
 
-    fn partition_of(&mut self, message: &rd::Message<'_>) -> Last {
-        let (topic_identity, partition) = (message.topic_identity(), message.partition());
+    fn partition_of(&mut self, record: &rd::Record<'_>) -> Last {
+        let (topic_identity, partition) = (record.topic_identity(), record.partition());
         match self.last {
             Some(last) if last.topic_identity == topic_identity && last.partition == partition => {
                 last
             }
             _ => {
-                let name = message.topic().unwrap_or_default();
+                let name = record.topic().unwrap_or_default();
                 let last = Last {
                     topic_identity,
                     partition,
@@ -98,25 +98,24 @@ impl<'a> Taker<'a> {
     }
 }
 
-fn push_message(out: &mut Batch, message: &rd::Message<'_>, topic: u32) {
-    message.for_each_header(|key, value| out.push_header(key, value));
-    let (timestamp, timestamp_type) = message.timestamp();
+fn push_message(out: &mut Batch, record: &rd::Record<'_>, topic: u32) {
+    record.for_each_header(|key, value| out.push_header(key, value));
     let row = Row {
-        partition: message.partition(),
-        offset: message.offset(),
-        timestamp,
-        timestamp_type,
-        leader_epoch: message.leader_epoch(),
-        key: message.key(),
-        value: message.value(),
+        partition: record.partition(),
+        offset: record.offset,
+        timestamp: record.timestamp,
+        timestamp_type: record.timestamp_type,
+        leader_epoch: record.leader_epoch,
+        key: record.key,
+        value: record.value,
         ..Row::new(Kind::Message)
     };
     out.push_with_topic(&row, topic);
 }
 
 /// The end of a partition, or an error of it.
-fn push_failure(out: &mut Batch, message: &rd::Message<'_>, code: Code, topic: u32) {
-    let text = message.error_text();
+fn push_failure(out: &mut Batch, record: &rd::Record<'_>, code: Code, topic: u32) {
+    let text = record.error_text();
     let kind = if code == code::PARTITION_EOF {
         Kind::PartitionEof
     } else {
@@ -124,8 +123,8 @@ fn push_failure(out: &mut Batch, message: &rd::Message<'_>, code: Code, topic: u
     };
     let row = Row {
         code,
-        partition: message.partition(),
-        offset: message.offset(),
+        partition: record.partition(),
+        offset: record.offset,
         value: Some(text.as_bytes()),
         ..Row::new(kind)
     };

@@ -7,7 +7,8 @@ use std::ptr;
 use rdkafka_sys as sys;
 
 use super::client::error_result;
-use super::{Client, List, Message, Queue, c_string, callback, check, error_of};
+use super::records::{Record, Records};
+use super::{Client, List, Queue, c_string, callback, check, error_of};
 use super::{lossy, raw};
 use crate::error::{Error, Result, code};
 use crate::partition::TopicPartition;
@@ -202,37 +203,34 @@ impl Client {
     /// fetched messages.
     pub fn drain<F>(&self, queue: &Queue, mut each: F)
     where
-        F: FnMut(Message<'_>) -> ControlFlow<()>,
+        F: FnMut(Record<'_>) -> ControlFlow<()>,
     {
-        struct Context<'a, F> {
-            client: *mut sys::rd_kafka_t,
-            each: &'a mut F,
-        }
-        unsafe extern "C" fn taken<F>(message: *mut sys::rd_kafka_message_t, opaque: *mut c_void)
+        unsafe extern "C" fn take<F>(fetched: *mut raw::Fetched, each: *mut c_void) -> bool
         where
-            F: FnMut(Message<'_>) -> ControlFlow<()>,
+            F: FnMut(Record<'_>) -> ControlFlow<()>,
         {
+            let mut enough = false;
             callback(|| {
-                // SAFETY: `opaque` is the context below, alive during the drain,
-                // which calls back on its own thread only; the message is alive
-                // during the callback.
-                let (context, message) =
-                    unsafe { (&mut *opaque.cast::<Context<'_, F>>(), Message::new(message)) };
-                if (context.each)(message).is_break() {
-                    // SAFETY: the client is alive; this is a callback of its.
-                    unsafe { sys::rd_kafka_yield(context.client) };
-                }
+                // SAFETY: `each` is alive during the drain, which calls back on its own thread
+                // only; what was fetched is alive during the callback.
+                let (each, fetched) = unsafe { (&mut *each.cast::<F>(), &mut *fetched) };
+                let given = *fetched;
+                fetched.size = 0; // Should it panic, it is not called again with the same.
+                // SAFETY: as above.
+                let mut records = unsafe { Records::new(&given) };
+                enough = records.any(|record| each(record).is_break());
+                records.leave_rest(fetched);
             });
+            enough
         }
-        let mut context = Context {
-            client: self.as_ptr(),
-            each: &mut each,
-        };
-        let opaque = ptr::from_mut(&mut context).cast();
-        // SAFETY: the queue is alive, and so is the context until this returns.
-        unsafe {
-            sys::rd_kafka_consume_callback_queue(queue.as_ptr(), 0, Some(taken::<F>), opaque);
-        }
+        // SAFETY: the queue is alive, and so is `each` until this returns.
+        unsafe { raw::krs_rd_drain(queue.as_ptr(), take::<F>, ptr::from_mut(&mut each).cast()) };
+    }
+
+    /// How many messages wait on `queue`, or other events.
+    pub fn waiting(&self, queue: &Queue) -> usize {
+        // SAFETY: the queue is alive.
+        unsafe { raw::krs_rd_waiting(queue.as_ptr()) }
     }
 
     /// Tells librdkafka that the application is alive (`max.poll.interval.ms`),

@@ -6,6 +6,7 @@ use std::ptr::NonNull;
 use rdkafka_sys as sys;
 
 use super::admin::{TopicResult, topic_results};
+use super::records::{Record, Records};
 use super::{List, Message, lossy, raw};
 use crate::error::Code;
 use crate::partition::TopicPartition;
@@ -81,6 +82,16 @@ impl Event {
     pub fn topic_results(&self) -> Vec<TopicResult> {
         // SAFETY: the event is alive.
         unsafe { topic_results(self.as_ptr()) }
+    }
+
+    /// The records of messages that were fetched.
+    pub fn for_each_record(&mut self, mut each: impl FnMut(Record<'_>)) {
+        for message in self.messages() {
+            // SAFETY: a message that was fetched, and is alive.
+            let fetched = unsafe { raw::krs_rd_fetched_of(message.as_ptr()) };
+            // SAFETY: alive as long as the message.
+            unsafe { Records::new(&fetched) }.for_each(&mut each);
+        }
     }
 
     /// The messages or reports, each once: a second call goes on where the

@@ -26,6 +26,10 @@ impl<'a> Message<'a> {
         }
     }
 
+    pub(super) fn as_ptr(&self) -> *const sys::rd_kafka_message_t {
+        self.raw
+    }
+
     fn fields(&self) -> &'a sys::rd_kafka_message_t {
         // SAFETY: alive for 'a by the promise given to `new`. The `err` field is
         // never read through this reference.
@@ -90,11 +94,6 @@ impl<'a> Message<'a> {
             TimestampType::RD_KAFKA_TIMESTAMP_CREATE_TIME => (time, 1),
             TimestampType::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => (time, 2),
         }
-    }
-
-    pub fn leader_epoch(&self) -> i32 {
-        // SAFETY: reads the live message.
-        unsafe { sys::rd_kafka_message_leader_epoch(self.raw) }
     }
 
     /// The token given to [`Client::produce`](super::Client::produce).

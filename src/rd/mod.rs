@@ -13,6 +13,7 @@ mod message;
 mod mock;
 mod queue;
 mod raw;
+mod records;
 mod txn;
 
 pub use client::{Client, LogSink, Outgoing, Plain, RUN_LEN, Throttle, Topic};
@@ -23,6 +24,7 @@ pub use list::List;
 pub use message::Message;
 pub use mock::Mock;
 pub use queue::Queue;
+pub use records::Record;
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};

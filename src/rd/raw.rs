@@ -10,7 +10,39 @@ use std::ffi::{c_char, c_void};
 
 use rdkafka_sys as sys;
 
+/// `krs_rd_fetched_t` of `records.c`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Fetched {
+    pub message: *const sys::rd_kafka_message_t,
+    pub headers: *const u8,
+    pub headers_size: usize,
+    pub timestamp: i64,
+    pub timestamp_type: u8,
+    pub first_is_taken: bool,
+    pub leader_epoch: i32,
+    pub base_offset: i64,
+    pub base_timestamp: i64,
+    pub next: *const u8,
+    pub size: usize,
+    pub count: usize,
+    pub last_offset: i64,
+}
+
+pub type Take = unsafe extern "C" fn(fetched: *mut Fetched, opaque: *mut c_void) -> bool;
+
 unsafe extern "C" {
+    /// What an event's message stands for; ours, as the next two, in `records.c`.
+    pub fn krs_rd_fetched_of(message: *const sys::rd_kafka_message_t) -> Fetched;
+    pub fn krs_rd_drain(queue: *mut sys::rd_kafka_queue_t, take: Take, opaque: *mut c_void);
+    pub fn krs_rd_waiting(queue: *mut sys::rd_kafka_queue_t) -> usize;
+    #[cfg(test)]
+    pub fn krs_rd_count_records(
+        at: *mut *const u8,
+        end: *const u8,
+        delta: i64,
+        bytes: *mut i64,
+    ) -> usize;
     /// Whether a message has headers; ours, in `peek.c`.
     pub fn krs_rd_has_headers(message: *const sys::rd_kafka_message_t) -> i32;
     pub fn rd_kafka_err2name(code: i32) -> *const c_char;

@@ -1,0 +1,354 @@
+//! Messages that were fetched: the first of a batch, and the records that follow it
+//! in the broker's answer (`records.c` says why).
+
+use std::borrow::Cow;
+
+use super::{Message, raw};
+use crate::error::Code;
+
+/// One message, or an error of a partition, for as long as it is being taken.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    /// The first of its batch, which has what is the same for all.
+    first: Message<'a>,
+    pub offset: i64,
+    /// Milliseconds since the epoch, −1 = none.
+    pub timestamp: i64,
+    /// `KRS_TIMESTAMP_*`.
+    pub timestamp_type: u8,
+    pub leader_epoch: i32,
+    pub key: Option<&'a [u8]>,
+    pub value: Option<&'a [u8]>,
+    headers: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    pub fn code(&self) -> Code {
+        self.first.code()
+    }
+
+    /// Text of what stands for an error.
+    pub fn error_text(&self) -> Cow<'a, str> {
+        self.first.error_text()
+    }
+
+    /// Tells topics apart within one drain; cheaper than the name.
+    pub fn topic_identity(&self) -> usize {
+        self.first.topic_identity()
+    }
+
+    pub fn topic(&self) -> Option<&'a str> {
+        self.first.topic()
+    }
+
+    pub fn partition(&self) -> i32 {
+        self.first.partition()
+    }
+
+    /// None, if they are not well-formed.
+    pub fn for_each_header(&self, mut each: impl FnMut(&'a [u8], Option<&'a [u8]>)) {
+        // They begin with their number, a varint, of which 0 is one zero byte.
+        if !matches!(self.headers, [] | [0, ..]) && headers(self.headers, |_, _| {}).is_some() {
+            let _ = headers(self.headers, &mut each);
+        }
+    }
+}
+
+/// The records of one operation of librdkafka.
+pub(super) struct Records<'a> {
+    first: Message<'a>,
+    fetched: &'a raw::Fetched,
+    first_is_next: bool,
+    rest: &'a [u8],
+    taken: usize,
+    last_offset: i64,
+}
+
+impl<'a> Records<'a> {
+    /// # Safety
+    /// What `fetched` points to stays alive and as it is for `'a`.
+    pub(super) unsafe fn new(fetched: &'a raw::Fetched) -> Self {
+        // SAFETY: by the caller's promise.
+        let (first, rest) = unsafe {
+            (
+                Message::new(fetched.message),
+                slice(fetched.next, fetched.size),
+            )
+        };
+        Self {
+            first,
+            fetched,
+            first_is_next: !fetched.first_is_taken,
+            rest,
+            taken: 0,
+            last_offset: fetched.last_offset,
+        }
+    }
+
+    /// Says in `fetched` what has not been taken.
+    pub(super) fn leave_rest(&self, fetched: &mut raw::Fetched) {
+        fetched.next = self.rest.as_ptr();
+        fetched.size = self.rest.len();
+        fetched.count = self.taken;
+        fetched.last_offset = self.last_offset;
+    }
+
+    fn first(&self) -> Record<'a> {
+        Record {
+            first: self.first,
+            offset: self.first.offset(),
+            timestamp: self.fetched.timestamp,
+            timestamp_type: self.fetched.timestamp_type,
+            leader_epoch: self.fetched.leader_epoch,
+            key: self.first.key(),
+            value: self.first.value(),
+            // SAFETY: alive, by the promise given to `new`.
+            headers: unsafe { slice(self.fetched.headers, self.fetched.headers_size) },
+        }
+    }
+
+    fn parse(&mut self) -> Option<Record<'a>> {
+        let length = usize::try_from(varint(&mut self.rest)?).ok()?;
+        let (mut record, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
+        (_, record) = record.split_first()?; // Attributes, of which there are none.
+        let timestamp = varint(&mut record)?;
+        let offset = self.fetched.base_offset.wrapping_add(varint(&mut record)?);
+        let by_broker = self.fetched.timestamp_type == BY_BROKER;
+        Some(Record {
+            first: self.first,
+            offset,
+            timestamp: if by_broker {
+                self.fetched.timestamp // The same for all of a batch.
+            } else {
+                self.fetched.base_timestamp.wrapping_add(timestamp)
+            },
+            timestamp_type: self.fetched.timestamp_type,
+            leader_epoch: self.fetched.leader_epoch,
+            key: bytes(&mut record)?,
+            value: bytes(&mut record)?,
+            headers: record,
+        })
+    }
+}
+
+/// `KRS_TIMESTAMP_LOG_APPEND_TIME`.
+const BY_BROKER: u8 = 2;
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Record<'a>;
+
+    fn next(&mut self) -> Option<Record<'a>> {
+        if std::mem::take(&mut self.first_is_next) {
+            return Some(self.first());
+        }
+        if self.rest.is_empty() {
+            return None;
+        }
+        let record = self.parse();
+        // `records.c` has found all to be well-formed.
+        debug_assert!(record.is_some());
+        match &record {
+            Some(record) => {
+                self.taken += 1;
+                self.last_offset = record.offset;
+            }
+            None => self.rest = &[],
+        }
+        record
+    }
+}
+
+/// # Safety
+/// `data` is NULL or points to `size` bytes that stay alive for `'a`.
+unsafe fn slice<'a>(data: *const u8, size: usize) -> &'a [u8] {
+    if data.is_null() {
+        return &[];
+    }
+    // SAFETY: by the caller's promise.
+    unsafe { std::slice::from_raw_parts(data, size) }
+}
+
+/// Reads a number of the protocol: seven bits a byte, the least first, the sign in
+/// the lowest bit.
+fn varint(from: &mut &[u8]) -> Option<i64> {
+    let mut bits = 0;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = from.split_first()?;
+        *from = rest;
+        bits |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Some((bits >> 1) as i64 ^ -((bits & 1) as i64));
+        }
+    }
+    None
+}
+
+/// Reads a length and so many bytes; −1 is null.
+fn bytes<'a>(from: &mut &'a [u8]) -> Option<Option<&'a [u8]>> {
+    let length = varint(from)?;
+    if length == -1 {
+        return Some(None);
+    }
+    let (bytes, rest) = from.split_at_checked(usize::try_from(length).ok()?)?;
+    *from = rest;
+    Some(Some(bytes))
+}
+
+fn headers<'a>(mut from: &'a [u8], mut each: impl FnMut(&'a [u8], Option<&'a [u8]>)) -> Option<()> {
+    for _ in 0..varint(&mut from)? {
+        let key = bytes(&mut from)??;
+        each(key, bytes(&mut from)?);
+    }
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put_varint(to: &mut Vec<u8>, value: i64) {
+        let mut bits = (value << 1 ^ value >> 63) as u64;
+        while bits >= 0x80 {
+            to.push(bits as u8 | 0x80);
+            bits >>= 7;
+        }
+        to.push(bits as u8);
+    }
+
+    fn put_bytes(to: &mut Vec<u8>, bytes: Option<&[u8]>) {
+        put_varint(to, bytes.map_or(-1, |bytes| bytes.len() as i64));
+        to.extend_from_slice(bytes.unwrap_or_default());
+    }
+
+    fn put_record(to: &mut Vec<u8>, delta: i64, key: Option<&[u8]>, value: Option<&[u8]>) {
+        let mut record = vec![0];
+        put_varint(&mut record, 1000 * delta);
+        put_varint(&mut record, delta);
+        put_bytes(&mut record, key);
+        put_bytes(&mut record, value);
+        put_varint(&mut record, 1);
+        put_bytes(&mut record, Some(b"name"));
+        put_bytes(&mut record, None);
+        put_varint(to, record.len() as i64);
+        to.append(&mut record);
+    }
+
+    /// Records that follow one at offset 100.
+    fn some_records() -> Vec<u8> {
+        let (mut all, large) = (Vec::new(), [b'x'; 300]);
+        put_record(&mut all, 1, None, Some(b"value"));
+        put_record(&mut all, 2, Some(b"key"), None);
+        put_record(&mut all, 70, Some(b""), Some(b""));
+        put_record(&mut all, 100_000, Some(&large), Some(&large));
+        all
+    }
+
+    fn fetched(records: &[u8]) -> raw::Fetched {
+        raw::Fetched {
+            message: std::ptr::dangling(),
+            headers: std::ptr::null(),
+            headers_size: 0,
+            timestamp: 5,
+            timestamp_type: 1,
+            first_is_taken: true,
+            leader_epoch: 7,
+            base_offset: 100,
+            base_timestamp: 5,
+            next: records.as_ptr(),
+            size: records.len(),
+            count: 0,
+            last_offset: 100,
+        }
+    }
+
+    fn read(of: &raw::Fetched) -> Vec<Record<'_>> {
+        // SAFETY: the records are alive, and the first one is not looked at.
+        unsafe { Records::new(of) }.collect()
+    }
+
+    #[test]
+    fn each_field_of_a_record_is_as_the_broker_sent_it() {
+        let records = some_records();
+        let of = fetched(&records);
+        let all = read(&of);
+        let places: Vec<_> = all.iter().map(|r| (r.offset, r.timestamp)).collect();
+        let expected = [1, 2, 70, 100_000].map(|delta| (100 + delta, 5 + 1000 * delta));
+        assert_eq!(places, expected);
+        let large = [b'x'; 300];
+        let contents: Vec<_> = all.iter().map(|r| (r.key, r.value)).collect();
+        let expected = [
+            (None, Some(&b"value"[..])),
+            (Some(&b"key"[..]), None),
+            (Some(&[]), Some(&[])),
+            (Some(&large), Some(&large)),
+        ];
+        assert_eq!(contents, expected);
+        for record in &all {
+            let mut headers = Vec::new();
+            record.for_each_header(|key, value| headers.push((key, value)));
+            assert_eq!(headers, [(&b"name"[..], None)]);
+            assert_eq!((record.leader_epoch, record.timestamp_type), (7, 1));
+        }
+    }
+
+    #[test]
+    fn a_broker_that_gives_the_time_gives_one_for_the_whole_batch() {
+        let records = some_records();
+        let of = raw::Fetched {
+            timestamp_type: BY_BROKER,
+            ..fetched(&records)
+        };
+        assert!(read(&of).iter().all(|record| record.timestamp == 5));
+    }
+
+    #[test]
+    fn what_was_not_taken_is_left() {
+        let records = some_records();
+        let (of, mut left) = (fetched(&records), fetched(&records));
+        // SAFETY: as in `read`.
+        let mut some = unsafe { Records::new(&of) };
+        assert_eq!(some.by_ref().take(3).count(), 3);
+        some.leave_rest(&mut left);
+        assert_eq!((left.count, left.last_offset), (3, 170));
+        let rest = read(&left);
+        assert_eq!(rest.len(), 1);
+        assert_eq!(rest[0].offset, 100_100);
+    }
+
+    fn count_in_c(records: &[u8]) -> (usize, usize) {
+        let (mut at, range) = (records.as_ptr(), records.as_ptr_range());
+        let mut bytes = 0;
+        // SAFETY: both are of the same slice.
+        let count = unsafe { raw::krs_rd_count_records(&mut at, range.end, 0, &mut bytes) };
+        (count, at as usize - range.start as usize)
+    }
+
+    /// What `records.c` passes on must be what is read here: whatever a broker sends.
+    #[test]
+    fn records_are_well_formed_in_c_only_if_they_are_here() {
+        let whole = some_records();
+        assert_eq!(count_in_c(&whole), (4, whole.len()));
+        for at in 0..whole.len() {
+            assert!(read_all(&whole[..at]) <= at);
+            for byte in 0..=u8::MAX {
+                let mut odd = whole.clone();
+                odd[at] = byte;
+                read_all(&odd);
+            }
+        }
+    }
+
+    /// Reads as much as C finds to be well-formed, and returns its size.
+    fn read_all(records: &[u8]) -> usize {
+        let (count, size) = count_in_c(records);
+        let of = fetched(&records[..size]);
+        let all = read(&of);
+        assert_eq!(all.len(), count, "{records:?}");
+        assert!(all.is_sorted_by(|a, b| a.offset < b.offset));
+        for record in &all {
+            record.for_each_header(|_, _| {});
+        }
+        size
+    }
+}

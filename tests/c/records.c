@@ -1,0 +1,197 @@
+/* Promises on the records of a batch, as a broker keeps it: it is fetched as one, and taken row by
+ * row. */
+#include "flow.h"
+
+enum { COUNT = 1000, FIRST_MS = 1600000000 };
+
+static int64_t time_of(int number) { return (int64_t)FIRST_MS * 1000 + number * 7; }
+
+static bool has_key(int number) { return number % 3 != 0; }
+
+static uint32_t headers_of(int number) { return (uint32_t)(number % 3); }
+
+/* Numbers, in batches of the broker of so many. */
+static void send_batches(const char *topic, const char *codec, int count, const char *batch) {
+    krs_client producer = open_client(KRS_PRODUCER, "compression.type", codec, "linger.ms", "100",
+                                      "batch.num.messages", batch, (char *)NULL);
+    krs_message message = KRS_MESSAGE_INIT;
+    uint8_t headers[64];
+    char value[32];
+    message.topic = topic_of(producer, topic);
+    message.partition = 0;
+    for (int i = 0; i < count; i++) {
+        snprintf(value, sizeof value, "%d", i);
+        message.value = bytes(i % 10 == 9 ? NULL : value);
+        message.key = bytes(has_key(i) ? value : NULL);
+        message.timestamp = time_of(i);
+        message.headers.data = headers;
+        message.headers.len = 0;
+        for (uint32_t h = 0; h < headers_of(i); h++) {
+            OK(krs_headers_add(headers, sizeof headers, &message.headers.len, bytes("name"),
+                               bytes(value), &err));
+        }
+        OK(krs_producer_send(producer, &message, PATIENCE_MS, &err));
+    }
+    OK(krs_producer_flush(producer, PATIENCE_MS, NULL, &err));
+    close_client(producer);
+}
+
+static void check_row(krs_batch *batch, uint32_t index, int number) {
+    krs_row row = KRS_ROW_INIT;
+    OK(krs_batch_row(batch, index, &row, &err));
+    CHECK(row.kind == KRS_EVENT_MESSAGE && row.offset == number, "offset %" PRId64 ", not %d",
+          row.offset, number);
+    CHECK(row.timestamp == time_of(number) && row.timestamp_type == KRS_TIMESTAMP_CREATE_TIME,
+          "time of %d: %" PRId64, number, row.timestamp);
+    CHECK((row.value.data == NULL) == (number % 10 == 9), "value of %d", number);
+    CHECK(row.value.data == NULL || number_of(row.value) == number, "value of %d", number);
+    CHECK((row.key.data != NULL) == has_key(number), "key of %d", number);
+    CHECK(!has_key(number) || number_of(row.key) == number, "key of %d", number);
+    CHECK(row.header_count == headers_of(number), "headers of %d: %u", number, row.header_count);
+    for (uint32_t h = 0; h < row.header_count; h++) {
+        krs_bytes name, value;
+        OK(krs_batch_header(batch, index, h, &name, &value, &err));
+        CHECK(name.len == 4 && number_of(value) == number, "header of %d", number);
+    }
+}
+
+typedef struct {
+    krs_client consumer;
+    krs_chan events;
+    krs_batch *batch;
+} reader_t;
+
+/* Takes some rows at a time, at most `most`, until `end`. */
+static void expect_rows(reader_t *reader, int first, int end, uint32_t most) {
+    krs_batch_view view = KRS_BATCH_VIEW_INIT;
+    while (first < end) {
+        uint32_t left = (uint32_t)(end - first);
+        OK(krs_chan_recv(reader->events, &reader->batch, KRS_ALL, left < most ? left : most,
+                         PATIENCE_MS, &view, &err));
+        CHECK(view.count <= most, "%u rows", view.count);
+        for (uint32_t row = 0; row < view.count; row++) {
+            if (view.kind[row] == KRS_EVENT_MESSAGE) {
+                check_row(reader->batch, row, first++);
+            }
+        }
+    }
+}
+
+static void a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec(void) {
+    static const char *const codecs[] = {"none", "gzip", "snappy", "lz4", "zstd"};
+    for (size_t c = 0; c < sizeof codecs / sizeof *codecs; c++) {
+        const char *topic = fresh_name(codecs[c]);
+        reader_t reader = {.batch = NULL};
+        partitions_t list;
+        send_batches(topic, codecs[c], COUNT, "10000");
+        reader.consumer =
+            open_client(KRS_CONSUMER, CONSUMER_SETTINGS, fresh_name("group"), (char *)NULL);
+        reader.events = events_of(reader.consumer);
+        OK(krs_consumer_assign(reader.consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 137),
+                               &err));
+        expect_rows(&reader, 137, 200, 1);
+        OK(krs_consumer_seek(reader.consumer, one(&list, topic, 0, 0), PATIENCE_MS, NULL, NULL,
+                             &err));
+        for (int i = 0; i < 900; i += 30) {
+            expect_rows(&reader, i, i + 30, 7);
+            one(&list, topic, 0, KRS_OFFSET_NONE);
+            if (i % 180 == 0) {
+                OK(krs_consumer_pause(reader.consumer, &list.columns, NULL, NULL, &err));
+                OK(krs_consumer_resume(reader.consumer, &list.columns, NULL, NULL, &err));
+            }
+        }
+        OK(krs_consumer_seek(reader.consumer, one(&list, topic, 0, 555), PATIENCE_MS, NULL, NULL,
+                             &err));
+        expect_rows(&reader, 555, COUNT, 10000);
+        krs_batch_free(reader.batch);
+        close_client(reader.consumer);
+    }
+}
+
+static size_t waiting(krs_chan events) {
+    size_t count = 0;
+    OK(krs_chan_len(events, &count, NULL, &err));
+    return count;
+}
+
+/* Opens a consumer that asks for little at a time. */
+static reader_t little_by_little(const char *topic, const char *limit, const char *most) {
+    partitions_t list;
+    reader_t reader = {.batch = NULL};
+    reader.consumer =
+        open_client(KRS_CONSUMER, "fetch.wait.max.ms", "10", "fetch.message.max.bytes", "2000",
+                    "fetch.queue.backoff.ms", "10", limit, most, "group.id", fresh_name("group"),
+                    "enable.auto.commit", "false", (char *)NULL);
+    reader.events = events_of(reader.consumer);
+    OK(krs_consumer_assign(reader.consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    return reader;
+}
+
+/* Waits until nothing more is fetched, and returns how much was. */
+static size_t fetched(krs_chan events, size_t least) {
+    size_t before, now = 0;
+    double end = seconds() + 60;
+    do {
+        before = now;
+        work_for(300000);
+        now = waiting(events);
+        CHECK(seconds() < end, "%zu rows are waiting", now);
+    } while (now < least || now != before);
+    return now;
+}
+
+/* Both limits are of messages and of their bytes, not of batches. */
+static void no_more_is_fetched_ahead_than_was_asked_for(void) {
+    enum { LIMIT = 500, SLACK = 300, KBYTES = 8 };
+    const char *topic = fresh_name("ahead");
+    reader_t few, small;
+    size_t of_few, of_small;
+    send_batches(topic, "none", 20 * COUNT, "50");
+
+    few = little_by_little(topic, "queued.min.messages", "500");
+    of_few = fetched(few.events, LIMIT);
+    CHECK(of_few <= LIMIT + SLACK, "%zu messages, not %d", of_few, LIMIT);
+    expect_rows(&few, 0, 20 * COUNT, 333);
+
+    small = little_by_little(topic, "queued.max.messages.kbytes", "8");
+    of_small = fetched(small.events, 1);
+    /* A value of a few bytes, a key and headers of as many. */
+    CHECK(of_small * 4 <= (KBYTES + 4) * 1024, "%zu messages in %d kB", of_small, KBYTES);
+    expect_rows(&small, 0, 20 * COUNT, 333);
+    printf("%zu messages ahead of %d; %zu in %d kB\n", of_few, LIMIT, of_small, KBYTES);
+    krs_batch_free(few.batch);
+    krs_batch_free(small.batch);
+    close_client(few.consumer);
+    close_client(small.consumer);
+}
+
+/* Where the broker gives the time, all of a batch have the same. */
+static void the_time_of_the_broker_is_that_of_each_row(void) {
+    const char *name = fresh_name("append");
+    const char *config[] = {"message.timestamp.type", "LogAppendTime"};
+    krs_new_topic topic = KRS_NEW_TOPIC_INIT;
+    krs_client consumer =
+        open_client(KRS_CONSUMER, CONSUMER_SETTINGS, fresh_name("group"), (char *)NULL);
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    partitions_t list;
+    topic.name = name;
+    topic.partitions = topic.replication = 1;
+    topic.config = config;
+    topic.config_count = 2;
+    OK(krs_admin_create_topics(consumer, &topic, 1, 0, PATIENCE_MS, NULL, NULL, &err));
+    send_batches(name, "none", COUNT, "10000");
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, name, 0, 0), &err));
+    for (int i = 0; i < COUNT; i++) {
+        poll_kind(consumer, &batch, &row, KRS_EVENT_MESSAGE);
+        CHECK(row.offset == i && row.timestamp_type == KRS_TIMESTAMP_LOG_APPEND_TIME &&
+                  row.timestamp > time_of(COUNT),
+              "%" PRId64 " of type %u at %" PRId64, row.timestamp, row.timestamp_type, row.offset);
+    }
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
+TESTS(TEST(a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec),
+      TEST(no_more_is_fetched_ahead_than_was_asked_for),
+      TEST(the_time_of_the_broker_is_that_of_each_row))
