@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The C files of `src/rd` beside `memory.c`, which is the allocator.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 8] = [
     "clock",
     "commits",
     "heartbeats",
     "idle",
     "leaving",
-    "peek",
     "records",
     "sequence",
     "topics",

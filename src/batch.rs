@@ -381,6 +381,35 @@ impl Batch {
         self.header_start.0.push(self.header_key.len() as u32);
     }
 
+    /// A message, but for what it has in common with those beside it: the columns that
+    /// [`complete`](Self::complete) adds.
+    pub fn push_differing(
+        &mut self,
+        offset: i64,
+        timestamp: i64,
+        key: Option<&[u8]>,
+        value: Option<&[u8]>,
+    ) {
+        self.offset.push(offset);
+        self.timestamp.push(timestamp);
+        self.key.push(key);
+        self.value.push(value);
+        self.header_start.0.push(self.header_key.len() as u32);
+    }
+
+    /// Gives all rows that lack them the columns in which they are like `row`.
+    pub fn complete(&mut self, row: &Row<'_>, topic: u32) {
+        let rows = self.offset.len();
+        self.kind.resize(rows, row.kind);
+        self.flags.resize(rows, row.flags);
+        self.code.resize(rows, row.code);
+        self.topic.resize(rows, topic);
+        self.partition.resize(rows, row.partition);
+        self.timestamp_type.resize(rows, row.timestamp_type);
+        self.leader_epoch.resize(rows, row.leader_epoch);
+        self.opaque.resize(rows, row.opaque);
+    }
+
     /// Rows without headers, column by column: half the price of one by one.
     pub fn push_all(&mut self, rows: &[Row<'_>]) {
         self.kind.extend(rows.iter().map(|row| row.kind));

@@ -137,6 +137,7 @@ impl HeldRun {
                 self.run.partition,
                 self.run.generation,
                 self.run.number,
+                out.len() - 1,
             );
             self.run = self.run.from(self.run.start + 1);
         }
@@ -167,14 +168,14 @@ fn move_runs(from: &mut BTreeMap<u64, HeldRun>, to: &mut BTreeMap<u64, HeldRun>,
     }
 }
 
-/// The row that was pushed last is number `number` and belongs to `partition`.
-pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32, number: u64) {
+/// The rows from `start` on are of `partition`, the first of them is number `number`.
+pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32, number: u64, start: usize) {
     let end = batch.len();
     match batch.runs.last_mut() {
         Some(run)
             if run.partition == partition
                 && run.generation == generation
-                && run.end == end - 1
+                && run.end == start
                 && run.number + (run.end - run.start) as u64 == number =>
         {
             run.end = end;
@@ -183,7 +184,7 @@ pub fn extend_runs(batch: &mut Batch, partition: u32, generation: u32, number: u
             partition,
             generation,
             number,
-            start: end - 1,
+            start,
             end,
         }),
     }
@@ -310,7 +311,8 @@ mod tests {
             batch.push(&row);
             let index = partitions.index("t", *partition);
             let generation = partitions.get(index).unwrap().generation;
-            extend_runs(&mut batch, index, generation, number);
+            let row = batch.len() - 1;
+            extend_runs(&mut batch, index, generation, number, row);
         }
         batch
     }

@@ -7,7 +7,6 @@ mod offsets;
 mod partitions;
 mod taker;
 
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -25,7 +24,7 @@ use crate::rd::{self, Assign, Event, EventKind, List};
 use crate::shared::{Share, Shared};
 use held::{EVENTS, Held, Lease, deliver, is_rebalance};
 use partitions::Partitions;
-use taker::Taker;
+use taker::{Most, Taker};
 
 /// A batch is handed out when it holds this many bytes, whatever `max` says.
 const BATCH_BYTES: usize = 16 << 20;
@@ -263,7 +262,10 @@ impl Consumer {
         if out.len() >= max || room == 0 {
             return false;
         }
-        let most = BATCH_BYTES.min(room);
+        let most = Most {
+            rows: max,
+            bytes: BATCH_BYTES.min(room),
+        };
         let State {
             partitions,
             next_row,
@@ -271,15 +273,9 @@ impl Consumer {
             ..
         } = state;
         let mut taker = Taker::new(partitions, next_row, out);
-        native.client.drain(&native.rows, |record| {
-            taker.take(&record);
-            let (rows, bytes) = taker.size();
-            if rows >= max || bytes >= most {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
-        });
+        native
+            .client
+            .drain(&native.rows, |records| taker.take(records, most));
         let Some(aside) = taker.aside else {
             return false;
         };
@@ -612,7 +608,9 @@ fn hold_messages(state: &mut State, mut event: Event) {
         ..
     } = state;
     let mut taker = Taker::new(partitions, next_row, &mut rows);
-    event.for_each_record(|record| taker.take(&record));
+    event.for_each_batch(|records| {
+        let _ = taker.take(records, Most::ALL);
+    });
     let aside = taker.aside;
     held.put_back(partitions, rows, 0);
     held.put_back(partitions, aside.unwrap_or_default(), 0);

@@ -7,7 +7,7 @@ use std::ptr;
 use rdkafka_sys as sys;
 
 use super::client::error_result;
-use super::records::{Record, Records};
+use super::records::Records;
 use super::{Client, List, Queue, c_string, callback, check, error_of};
 use super::{lossy, raw};
 use crate::error::{Error, Result, code};
@@ -198,16 +198,16 @@ impl Client {
 
     // ---- what was fetched ------------------------------------------------
 
-    /// Takes messages from `queue` without waiting, until `each` breaks off;
-    /// the message it broke off at has been taken. The queue must hold only
+    /// Takes messages from `queue` without waiting, until `each` breaks off; what
+    /// it has not taken then comes first the next time. The queue must hold only
     /// fetched messages.
     pub fn drain<F>(&self, queue: &Queue, mut each: F)
     where
-        F: FnMut(Record<'_>) -> ControlFlow<()>,
+        F: FnMut(&mut Records<'_>) -> ControlFlow<()>,
     {
         unsafe extern "C" fn take<F>(fetched: *mut raw::Fetched, each: *mut c_void) -> bool
         where
-            F: FnMut(Record<'_>) -> ControlFlow<()>,
+            F: FnMut(&mut Records<'_>) -> ControlFlow<()>,
         {
             let mut enough = false;
             callback(|| {
@@ -218,7 +218,7 @@ impl Client {
                 fetched.size = 0; // Should it panic, it is not called again with the same.
                 // SAFETY: as above.
                 let mut records = unsafe { Records::new(&given) };
-                enough = records.any(|record| each(record).is_break());
+                enough = each(&mut records).is_break();
                 records.leave_rest(fetched);
             });
             enough

@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use rdkafka_sys as sys;
 
 use super::admin::{TopicResult, topic_results};
-use super::records::{Record, Records};
+use super::records::Records;
 use super::{List, Message, lossy, raw};
 use crate::error::Code;
 use crate::partition::TopicPartition;
@@ -84,13 +84,13 @@ impl Event {
         unsafe { topic_results(self.as_ptr()) }
     }
 
-    /// The records of messages that were fetched.
-    pub fn for_each_record(&mut self, mut each: impl FnMut(Record<'_>)) {
+    /// Messages that were fetched, each with those that follow it in its batch.
+    pub fn for_each_batch(&mut self, mut each: impl FnMut(&mut Records<'_>)) {
         for message in self.messages() {
             // SAFETY: a message that was fetched, and is alive.
             let fetched = unsafe { raw::krs_rd_fetched_of(message.as_ptr()) };
             // SAFETY: alive as long as the message.
-            unsafe { Records::new(&fetched) }.for_each(&mut each);
+            each(&mut unsafe { Records::new(&fetched) });
         }
     }
 

@@ -7,7 +7,7 @@ use std::ptr;
 use rdkafka_sys as sys;
 use rdkafka_sys::rd_kafka_timestamp_type_t as TimestampType;
 
-use super::{lossy, raw};
+use super::lossy;
 use crate::error::Code;
 
 #[derive(Clone, Copy)]
@@ -101,11 +101,8 @@ impl<'a> Message<'a> {
         self.fields()._private as u64
     }
 
+    /// Of a message that was sent; what was fetched is a [`Record`](super::Record).
     pub fn for_each_header(&self, mut each: impl FnMut(&[u8], Option<&[u8]>)) {
-        // SAFETY: reads the live message.
-        if unsafe { raw::krs_rd_has_headers(self.raw) } == 0 {
-            return;
-        }
         let mut headers = ptr::null_mut();
         // SAFETY: reads the live message; the headers stay owned by it.
         let found = unsafe { sys::rd_kafka_message_headers(self.raw, &mut headers) };

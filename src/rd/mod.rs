@@ -24,7 +24,7 @@ pub use list::List;
 pub use message::Message;
 pub use mock::Mock;
 pub use queue::Queue;
-pub use records::Record;
+pub use records::Records;
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};

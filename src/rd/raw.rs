@@ -43,8 +43,6 @@ unsafe extern "C" {
         delta: i64,
         bytes: *mut i64,
     ) -> usize;
-    /// Whether a message has headers; ours, in `peek.c`.
-    pub fn krs_rd_has_headers(message: *const sys::rd_kafka_message_t) -> i32;
     pub fn rd_kafka_err2name(code: i32) -> *const c_char;
     pub fn rd_kafka_err2str(code: i32) -> *const c_char;
     pub fn rd_kafka_event_error(event: *mut sys::rd_kafka_event_t) -> i32;

@@ -6,45 +6,18 @@ use std::borrow::Cow;
 use super::{Message, raw};
 use crate::error::Code;
 
-/// One message, or an error of a partition, for as long as it is being taken.
+/// One message.
 #[derive(Clone, Copy)]
 pub struct Record<'a> {
-    /// The first of its batch, which has what is the same for all.
-    first: Message<'a>,
     pub offset: i64,
     /// Milliseconds since the epoch, −1 = none.
     pub timestamp: i64,
-    /// `KRS_TIMESTAMP_*`.
-    pub timestamp_type: u8,
-    pub leader_epoch: i32,
     pub key: Option<&'a [u8]>,
     pub value: Option<&'a [u8]>,
     headers: &'a [u8],
 }
 
 impl<'a> Record<'a> {
-    pub fn code(&self) -> Code {
-        self.first.code()
-    }
-
-    /// Text of what stands for an error.
-    pub fn error_text(&self) -> Cow<'a, str> {
-        self.first.error_text()
-    }
-
-    /// Tells topics apart within one drain; cheaper than the name.
-    pub fn topic_identity(&self) -> usize {
-        self.first.topic_identity()
-    }
-
-    pub fn topic(&self) -> Option<&'a str> {
-        self.first.topic()
-    }
-
-    pub fn partition(&self) -> i32 {
-        self.first.partition()
-    }
-
     /// None, if they are not well-formed.
     pub fn for_each_header(&self, mut each: impl FnMut(&'a [u8], Option<&'a [u8]>)) {
         // They begin with their number, a varint, of which 0 is one zero byte.
@@ -54,8 +27,9 @@ impl<'a> Record<'a> {
     }
 }
 
-/// The records of one operation of librdkafka.
-pub(super) struct Records<'a> {
+/// The messages of one operation of librdkafka, which are of one partition and batch;
+/// or an error of a partition, as the only one.
+pub struct Records<'a> {
     first: Message<'a>,
     fetched: &'a raw::Fetched,
     first_is_next: bool,
@@ -85,6 +59,43 @@ impl<'a> Records<'a> {
         }
     }
 
+    pub fn code(&self) -> Code {
+        self.first.code()
+    }
+
+    /// Text of what stands for an error.
+    pub fn error_text(&self) -> Cow<'a, str> {
+        self.first.error_text()
+    }
+
+    /// Tells topics apart within one drain; cheaper than the name.
+    pub fn topic_identity(&self) -> usize {
+        self.first.topic_identity()
+    }
+
+    pub fn topic(&self) -> Option<&'a str> {
+        self.first.topic()
+    }
+
+    /// Not `partition`, which is an iterator's.
+    pub fn partition_id(&self) -> i32 {
+        self.first.partition()
+    }
+
+    /// The first one's, or where an error is.
+    pub fn offset(&self) -> i64 {
+        self.first.offset()
+    }
+
+    /// `KRS_TIMESTAMP_*`.
+    pub fn timestamp_type(&self) -> u8 {
+        self.fetched.timestamp_type
+    }
+
+    pub fn leader_epoch(&self) -> i32 {
+        self.fetched.leader_epoch
+    }
+
     /// Says in `fetched` what has not been taken.
     pub(super) fn leave_rest(&self, fetched: &mut raw::Fetched) {
         fetched.next = self.rest.as_ptr();
@@ -95,11 +106,8 @@ impl<'a> Records<'a> {
 
     fn first(&self) -> Record<'a> {
         Record {
-            first: self.first,
             offset: self.first.offset(),
             timestamp: self.fetched.timestamp,
-            timestamp_type: self.fetched.timestamp_type,
-            leader_epoch: self.fetched.leader_epoch,
             key: self.first.key(),
             value: self.first.value(),
             // SAFETY: alive, by the promise given to `new`.
@@ -116,15 +124,12 @@ impl<'a> Records<'a> {
         let offset = self.fetched.base_offset.wrapping_add(varint(&mut record)?);
         let by_broker = self.fetched.timestamp_type == BY_BROKER;
         Some(Record {
-            first: self.first,
             offset,
             timestamp: if by_broker {
                 self.fetched.timestamp // The same for all of a batch.
             } else {
                 self.fetched.base_timestamp.wrapping_add(timestamp)
             },
-            timestamp_type: self.fetched.timestamp_type,
-            leader_epoch: self.fetched.leader_epoch,
             key: bytes(&mut record)?,
             value: bytes(&mut record)?,
             headers: record,
@@ -288,7 +293,6 @@ mod tests {
             let mut headers = Vec::new();
             record.for_each_header(|key, value| headers.push((key, value)));
             assert_eq!(headers, [(&b"name"[..], None)]);
-            assert_eq!((record.leader_epoch, record.timestamp_type), (7, 1));
         }
     }
 
