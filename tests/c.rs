@@ -163,6 +163,7 @@ promises! {
     records {
         a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec,
         no_more_is_fetched_ahead_than_was_asked_for,
+        no_more_is_fetched_ahead_when_a_row_was_taken,
         ;
         the_time_of_the_broker_is_that_of_each_row,
     }

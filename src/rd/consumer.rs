@@ -209,18 +209,16 @@ impl Client {
         where
             F: FnMut(&mut Records<'_>) -> ControlFlow<()>,
         {
-            let mut enough = false;
-            callback(|| {
-                // SAFETY: `each` is alive during the drain, which calls back on its own thread
-                // only; what was fetched is alive during the callback.
-                let (each, fetched) = unsafe { (&mut *each.cast::<F>(), &mut *fetched) };
-                let given = *fetched;
-                fetched.size = 0; // Should it panic, it is not called again with the same.
-                // SAFETY: as above.
-                let mut records = unsafe { Records::new(&given) };
-                enough = each(&mut records).is_break();
-                records.leave_rest(fetched);
-            });
+            // Should it panic, what it had not come to is left.
+            let mut enough = true;
+            // SAFETY: `each` is alive during the drain, which calls back on its own thread only;
+            // what was fetched is alive during the callback.
+            let (each, fetched) = unsafe { (&mut *each.cast::<F>(), &mut *fetched) };
+            let given = *fetched;
+            // SAFETY: as above.
+            let mut records = unsafe { Records::new(&given) };
+            callback(|| enough = each(&mut records).is_break());
+            records.leave_rest(fetched);
             enough
         }
         // SAFETY: the queue is alive, and so is `each` until this returns.
@@ -236,7 +234,12 @@ impl Client {
     /// Tells librdkafka that the application is alive (`max.poll.interval.ms`),
     /// by taking messages from a queue that is always empty.
     pub fn tick(&self, empty: &Queue) {
-        self.drain(empty, |_| ControlFlow::Continue(()));
+        unsafe extern "C" fn nothing(_: *mut sys::rd_kafka_message_t, _: *mut c_void) {}
+        // SAFETY: the queue is alive.
+        unsafe {
+            let nobody = ptr::null_mut();
+            sys::rd_kafka_consume_callback_queue(empty.as_ptr(), 0, Some(nothing), nobody);
+        }
     }
 
     // ---- offsets ---------------------------------------------------------

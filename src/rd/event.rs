@@ -84,13 +84,21 @@ impl Event {
         unsafe { topic_results(self.as_ptr()) }
     }
 
-    /// Messages that were fetched, each with those that follow it in its batch.
+    /// Messages that were fetched, each with those that follow it in its batch: `each` takes all.
     pub fn for_each_batch(&mut self, mut each: impl FnMut(&mut Records<'_>)) {
+        if self.kind() != EventKind::Messages {
+            return;
+        }
         for message in self.messages() {
             // SAFETY: a message that was fetched, and is alive.
-            let fetched = unsafe { raw::krs_rd_fetched_of(message.as_ptr()) };
+            let mut fetched = unsafe { raw::krs_rd_fetched_of(message.as_ptr()) };
+            let given = fetched;
             // SAFETY: alive as long as the message.
-            each(&mut unsafe { Records::new(&fetched) });
+            let mut records = unsafe { Records::new(&given) };
+            each(&mut records);
+            records.leave_rest(&mut fetched);
+            // SAFETY: as above.
+            unsafe { raw::krs_rd_set_position(&fetched) };
         }
     }
 

@@ -18,11 +18,11 @@ pub struct Fetched {
     pub headers: *const u8,
     pub headers_size: usize,
     pub timestamp: i64,
-    pub timestamp_type: u8,
-    pub first_is_taken: bool,
-    pub leader_epoch: i32,
     pub base_offset: i64,
     pub base_timestamp: i64,
+    pub leader_epoch: i32,
+    pub timestamp_type: u8,
+    pub first_is_taken: bool,
     pub next: *const u8,
     pub size: usize,
     pub count: usize,
@@ -32,17 +32,19 @@ pub struct Fetched {
 pub type Take = unsafe extern "C" fn(fetched: *mut Fetched, opaque: *mut c_void) -> bool;
 
 unsafe extern "C" {
-    /// What an event's message stands for; ours, as the next two, in `records.c`.
+    /// What an event's message stands for; ours, as the next ones, in `records.c`.
     pub fn krs_rd_fetched_of(message: *const sys::rd_kafka_message_t) -> Fetched;
     pub fn krs_rd_drain(queue: *mut sys::rd_kafka_queue_t, take: Take, opaque: *mut c_void);
     pub fn krs_rd_waiting(queue: *mut sys::rd_kafka_queue_t) -> usize;
+    pub fn krs_rd_set_position(fetched: *const Fetched);
     #[cfg(test)]
     pub fn krs_rd_count_records(
-        at: *mut *const u8,
+        at: *const u8,
         end: *const u8,
         delta: i64,
+        last: i64,
         bytes: *mut i64,
-    ) -> usize;
+    ) -> i64;
     pub fn rd_kafka_err2name(code: i32) -> *const c_char;
     pub fn rd_kafka_err2str(code: i32) -> *const c_char;
     pub fn rd_kafka_event_error(event: *mut sys::rd_kafka_event_t) -> i32;

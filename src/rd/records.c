@@ -7,7 +7,8 @@
  * it is put back in front.
  *
  * What is odd is left to librdkafka, record by record: batches of the old formats and of control
- * records, what is not well-formed, and all of a client with plugins, which look at each message.
+ * records, those that are not well-formed, and all of a client with plugins, which look at each
+ * message.
  * The linker (--wrap, in build.rs) sends the calls of librdkafka here; elsewhere each operation is
  * of one record.
  */
@@ -27,15 +28,15 @@ typedef struct {
     const uint8_t *headers; /* The first one's, as they were sent; NULL with none. */
     size_t headers_size;
     int64_t timestamp; /* -1 with none. */
-    uint8_t timestamp_type;
-    bool first_is_taken;
-    int32_t leader_epoch;
     int64_t base_offset, base_timestamp;
-    /* Who takes says here what is left. */
+    int32_t leader_epoch;
+    uint8_t timestamp_type;
+    /* What was taken, and what is left: who takes says it. */
+    bool first_is_taken;
     const uint8_t *next;
     size_t size;
-    size_t count; /* How many of those that follow were taken. */
-    int64_t last_offset;
+    size_t count;        /* Of those that follow, taken just now. */
+    int64_t last_offset; /* -1: nothing was. */
 } krs_rd_fetched_t;
 
 /* Returns whether it has enough. */
@@ -44,7 +45,12 @@ typedef bool krs_rd_take_t(krs_rd_fetched_t *fetched, void *opaque);
 krs_rd_fetched_t krs_rd_fetched_of(rd_kafka_message_t *message);
 void krs_rd_drain(rd_kafka_queue_t *queue, krs_rd_take_t *take, void *opaque);
 size_t krs_rd_waiting(rd_kafka_queue_t *queue);
-size_t krs_rd_count_records(const uint8_t **at, const uint8_t *end, int64_t delta, int64_t *bytes);
+/* After all of an event's message was taken. */
+void krs_rd_set_position(const krs_rd_fetched_t *fetched);
+/* How many records there are, with offsets above `delta` up to `last`; -1 if they are not
+ * well-formed. Adds their keys and values to `*bytes`. */
+int64_t krs_rd_count_records(const uint8_t *at, const uint8_t *end, int64_t delta, int64_t last,
+                             int64_t *bytes);
 
 /* Given by the linker where it wraps; elsewhere absent, and the rest is not called. */
 __attribute__((weak)) __typeof__(rd_kafka_msgset_parse) __real_rd_kafka_msgset_parse;
@@ -142,7 +148,7 @@ rd_kafka_resp_err_t __wrap_rd_kafka_msgset_parse(rd_kafka_buf_t *answer, rd_kafk
         __real_rd_kafka_msgset_parse(answer, request, partition, aborted, version);
     rd_atomic64_add(&partition->rktp_c.rx_msgs, reading.messages);
     rd_atomic64_add(&partition->rktp_c.rx_msg_bytes, reading.bytes);
-    reading.batch = NULL;
+    reading = (reading_t){0};
     return code;
 }
 
@@ -165,23 +171,39 @@ static int64_t big_endian(const uint8_t *at, int size) {
     return (int64_t)value;
 }
 
+static int64_t base_offset_of(const uint8_t *batch) { return big_endian(batch, 8); }
+
+static int64_t last_delta_of(const uint8_t *batch) {
+    return (int32_t)big_endian(batch + LAST_OFFSET_DELTA_AT, 4);
+}
+
+static const uint8_t *end_of(const uint8_t *batch) {
+    return batch + AFTER_LENGTH + big_endian(batch + LENGTH_AT, 4);
+}
+
+/* A whole header of the format of today, in order. */
+static bool is_plausible(const uint8_t *batch) {
+    if (reading.end - batch < HEADER_SIZE || batch[MAGIC_AT] != 2) {
+        return false;
+    }
+    int64_t base = base_offset_of(batch);
+    return base > reading.last_offset && base < INT64_MAX - INT32_MAX && last_delta_of(batch) >= 0;
+}
+
 /* The batch with this offset, at which librdkafka has arrived. NULL: there is something odd. */
 static const uint8_t *batch_with(int64_t offset) {
-    const uint8_t *batch = reading.batch;
-    while (batch != NULL && reading.end - batch >= HEADER_SIZE && batch[MAGIC_AT] == 2) {
-        int64_t base = big_endian(batch, 8), length = big_endian(batch + LENGTH_AT, 4);
-        int64_t last = base + (int32_t)big_endian(batch + LAST_OFFSET_DELTA_AT, 4);
-        if (base <= reading.last_offset || offset < base) {
-            break; /* Which one it is of, the offset does not tell. */
-        }
+    while (reading.batch != NULL && is_plausible(reading.batch) &&
+           offset >= base_offset_of(reading.batch)) {
+        const uint8_t *batch = reading.batch;
+        int64_t last = base_offset_of(batch) + last_delta_of(batch);
         if (offset <= last) {
             return batch;
         }
-        if (last < base || length > reading.end - batch - AFTER_LENGTH) {
+        if (end_of(batch) > reading.end) {
             break;
         }
         reading.last_offset = last;
-        reading.batch = batch += AFTER_LENGTH + length;
+        reading.batch = end_of(batch);
     }
     reading.batch = NULL;
     return NULL;
@@ -230,7 +252,7 @@ static const uint8_t *pass_record(const uint8_t *at, const uint8_t *end, int64_t
         return NULL; /* Attributes, of which there are none. */
     }
     if ((at = read_varint(at, end, &timestamp)) == NULL ||
-        (at = read_varint(at, end, &offset)) == NULL || offset <= *delta || offset > INT32_MAX ||
+        (at = read_varint(at, end, &offset)) == NULL || offset <= *delta ||
         (at = pass_bytes(at, end, &size)) == NULL || pass_bytes(at, end, &size) == NULL) {
         return NULL;
     }
@@ -239,12 +261,14 @@ static const uint8_t *pass_record(const uint8_t *at, const uint8_t *end, int64_t
     return end;
 }
 
-size_t krs_rd_count_records(const uint8_t **at, const uint8_t *end, int64_t delta, int64_t *bytes) {
-    size_t count = 0;
-    const uint8_t *next;
-    while (count < INT32_MAX && *at < end &&
-           (next = pass_record(*at, end, &delta, bytes)) != NULL) {
-        *at = next;
+int64_t krs_rd_count_records(const uint8_t *at, const uint8_t *end, int64_t delta, int64_t last,
+                             int64_t *bytes) {
+    int64_t count = 0;
+    while (at < end) {
+        at = pass_record(at, end, &delta, bytes);
+        if (at == NULL || delta > last) {
+            return -1;
+        }
         count++;
     }
     return count;
@@ -257,26 +281,36 @@ static int32_t weight(int64_t messages, int64_t bytes) {
     return most < INT32_MAX ? (int32_t)most : INT32_MAX;
 }
 
-/* The records after this one, up to the end of the batch or to what librdkafka has to look at. */
-static void gather(rd_kafka_op_t *op, rd_slice_t *reader, const uint8_t *header) {
+/* The records after this one, up to the end of the batch, go with its operation. Either all do or
+ * none: librdkafka goes on after the batch, or after the last record that it has seen. */
+static bool gather(rd_kafka_op_t *op, rd_slice_t *reader, const uint8_t *header) {
     rd_kafka_msg_t *message = message_of(op);
     batch_t *batch = batch_of(message);
-    span_t *span = span_of(message);
     rd_slice_t rest = *reader;
     size_t size = rd_slice_remains(&rest);
-    int64_t bytes = 0;
-    if (size == 0 || (span->next = rd_slice_ensure_contig(&rest, size)) == NULL) {
-        return;
+    const uint8_t *start = size > 0 ? rd_slice_ensure_contig(&rest, size) : NULL;
+    int64_t base = base_offset_of(header), bytes = 0;
+    if (size == 0) {
+        return true;
     }
-    batch->base_offset = big_endian(header, 8);
+    bool is_compressed = start < reading.batch || start >= reading.end;
+    if (start == NULL || (!is_compressed && start + size != end_of(header))) {
+        return false;
+    }
+    int64_t count = krs_rd_count_records(start, start + size, message->rkm_offset - base,
+                                         last_delta_of(header), &bytes);
+    if (count < 0) {
+        return false;
+    }
+    *reader = rest;
+    *span_of(message) = (span_t){start, start + size};
+    batch->left = (int32_t)count;
+    batch->base_offset = base;
     batch->base_timestamp = big_endian(header + BASE_TIMESTAMP_AT, 8);
-    span->end = span->next;
-    batch->left = (int32_t)krs_rd_count_records(&span->end, span->next + size,
-                                                message->rkm_offset - batch->base_offset, &bytes);
-    rd_slice_read(reader, NULL, (size_t)(span->end - span->next));
     op->rko_len = weight(messages_of(op), (int64_t)message->rkm_len + bytes);
-    reading.messages += batch->left;
+    reading.messages += count;
     reading.bytes += bytes;
+    return true;
 }
 
 rd_kafka_op_t *__wrap_rd_kafka_op_new_fetch_msg(rd_kafka_msg_t **message,
@@ -287,8 +321,8 @@ rd_kafka_op_t *__wrap_rd_kafka_op_new_fetch_msg(rd_kafka_msg_t **message,
     rd_kafka_op_t *op = __real_rd_kafka_op_new_fetch_msg(message, partition, version, answer, at,
                                                          key_size, key, value_size, value);
     const uint8_t *batch = batch_with(at.offset);
-    if (batch != NULL) {
-        gather(op, &answer->rkbuf_reader, batch);
+    if (batch != NULL && !gather(op, &answer->rkbuf_reader, batch)) {
+        reading.batch = NULL; /* The rest is not looked at for each record anew. */
     }
     return op;
 }
@@ -296,7 +330,7 @@ rd_kafka_op_t *__wrap_rd_kafka_op_new_fetch_msg(rd_kafka_msg_t **message,
 /* ---- taking ---- */
 
 krs_rd_fetched_t krs_rd_fetched_of(rd_kafka_message_t *native) {
-    krs_rd_fetched_t fetched = {.message = native, .timestamp = -1, .last_offset = native->offset};
+    krs_rd_fetched_t fetched = {.message = native, .timestamp = -1, .last_offset = -1};
     const rd_kafka_op_t *op = native->_private;
     if (op->rko_type != RD_KAFKA_OP_FETCH) {
         return fetched;
@@ -328,54 +362,61 @@ typedef struct {
 
 /* What was left comes first the next time. */
 static void put_back(rd_kafka_q_t *queue, rd_kafka_op_t *op, const krs_rd_fetched_t *fetched) {
-    rd_kafka_msg_t *message = message_of(op);
-    int64_t before = messages_of(op);
-    span_of(message)->next = fetched->next;
-    batch_of(message)->left -= (int32_t)fetched->count;
-    message->rkm_flags |= FIRST_IS_TAKEN;
-    op->rko_len = (int32_t)(op->rko_len * messages_of(op) / before);
+    if (op->rko_type == RD_KAFKA_OP_FETCH) {
+        rd_kafka_msg_t *message = message_of(op);
+        int64_t before = messages_of(op);
+        span_of(message)->next = fetched->next;
+        batch_of(message)->left -= (int32_t)fetched->count;
+        message->rkm_flags |= fetched->first_is_taken ? FIRST_IS_TAKEN : 0;
+        op->rko_len = (int32_t)((int64_t)op->rko_len * messages_of(op) / before);
+    }
     TAILQ_INSERT_HEAD(&queue->rkq_q, op, rko_link);
     queue->rkq_qlen++;
     queue->rkq_qsize += op->rko_len;
 }
 
-static bool is_outdated(rd_kafka_op_t *op) {
-    return op->rko_type == RD_KAFKA_OP_BARRIER || rd_kafka_op_version_outdated(op, 0);
+static void set_position(rd_kafka_op_t *op, const krs_rd_fetched_t *fetched, rd_dolock_t lock) {
+    if (op->rko_type == RD_KAFKA_OP_FETCH && !op->rko_err && fetched->last_offset >= 0) {
+        rd_kafka_fetch_pos_t after = {fetched->last_offset + 1, fetched->leader_epoch, false};
+        rd_kafka_update_app_pos(op->rko_rktp->rktp_rkt->rkt_rk, op->rko_rktp, after, lock);
+    }
 }
 
-/* Calls back, with the partition locked: should it be paused meanwhile, it will go on after what
- * was taken. Returns whether enough was taken. */
-static bool take_locked(rd_kafka_t *client, rd_kafka_op_t *op, const taker_t *taker,
-                        krs_rd_fetched_t *fetched) {
+void krs_rd_set_position(const krs_rd_fetched_t *fetched) {
+    set_position(fetched->message->_private, fetched, RD_DO_LOCK);
+}
+
+static bool is_outdated(rd_kafka_op_t *op) { return rd_kafka_op_version_outdated(op, 0); }
+
+/* Calls back with the partition locked: should it be paused meanwhile, it will go on after what was
+ * taken. Its fetcher waits as long. */
+static bool take_locked(rd_kafka_op_t *op, const taker_t *taker, krs_rd_fetched_t *fetched) {
+    if (op->rko_rktp == NULL) {
+        return taker->take(fetched, taker->opaque);
+    }
+    bool enough = false;
+    rd_kafka_toppar_lock(op->rko_rktp);
     if (is_outdated(op)) {
+        fetched->first_is_taken = true;
         fetched->size = 0;
-        return false;
+    } else {
+        enough = taker->take(fetched, taker->opaque);
+        set_position(op, fetched, RD_DONT_LOCK);
     }
-    bool enough = taker->take(fetched, taker->opaque);
-    if (op->rko_type == RD_KAFKA_OP_FETCH && !op->rko_err) {
-        rd_kafka_fetch_pos_t after = {fetched->last_offset + 1, fetched->leader_epoch, false};
-        rd_kafka_update_app_pos(client, op->rko_rktp, after, RD_DONT_LOCK);
-    }
+    rd_kafka_toppar_unlock(op->rko_rktp);
     return enough;
 }
 
 static rd_kafka_op_res_t take(rd_kafka_t *client, rd_kafka_q_t *queue, rd_kafka_op_t *op,
                               rd_kafka_q_cb_type_t type, void *opaque) {
-    rd_kafka_toppar_t *partition = op->rko_rktp;
-    (void)type;
-    if (is_outdated(op)) {
+    (void)client, (void)type;
+    if (op->rko_type == RD_KAFKA_OP_BARRIER || is_outdated(op)) {
         rd_kafka_op_destroy(op);
         return RD_KAFKA_OP_RES_HANDLED;
     }
     krs_rd_fetched_t fetched = krs_rd_fetched_of(rd_kafka_message_get(op));
-    if (partition != NULL) {
-        rd_kafka_toppar_lock(partition);
-    }
-    bool enough = take_locked(client, op, opaque, &fetched);
-    if (partition != NULL) {
-        rd_kafka_toppar_unlock(partition);
-    }
-    if (fetched.size > 0) {
+    bool enough = take_locked(op, opaque, &fetched);
+    if (fetched.size > 0 || !fetched.first_is_taken) {
         put_back(queue, op, &fetched);
     } else {
         rd_kafka_op_destroy(op);

@@ -55,7 +55,7 @@ impl<'a> Records<'a> {
             first_is_next: !fetched.first_is_taken,
             rest,
             taken: 0,
-            last_offset: fetched.last_offset,
+            last_offset: -1,
         }
     }
 
@@ -98,6 +98,7 @@ impl<'a> Records<'a> {
 
     /// Says in `fetched` what has not been taken.
     pub(super) fn leave_rest(&self, fetched: &mut raw::Fetched) {
+        fetched.first_is_taken = !self.first_is_next;
         fetched.next = self.rest.as_ptr();
         fetched.size = self.rest.len();
         fetched.count = self.taken;
@@ -145,6 +146,7 @@ impl<'a> Iterator for Records<'a> {
 
     fn next(&mut self) -> Option<Record<'a>> {
         if std::mem::take(&mut self.first_is_next) {
+            self.last_offset = self.first.offset();
             return Some(self.first());
         }
         if self.rest.is_empty() {
@@ -320,39 +322,53 @@ mod tests {
         assert_eq!(rest[0].offset, 100_100);
     }
 
-    fn count_in_c(records: &[u8]) -> (usize, usize) {
-        let (mut at, range) = (records.as_ptr(), records.as_ptr_range());
-        let mut bytes = 0;
-        // SAFETY: both are of the same slice.
-        let count = unsafe { raw::krs_rd_count_records(&mut at, range.end, 0, &mut bytes) };
-        (count, at as usize - range.start as usize)
+    fn count_in_c(records: &[u8], last: i64) -> i64 {
+        let (range, mut bytes) = (records.as_ptr_range(), 0);
+        // SAFETY: both ends are of the same slice.
+        unsafe { raw::krs_rd_count_records(range.start, range.end, 0, last, &mut bytes) }
     }
 
     /// What `records.c` passes on must be what is read here: whatever a broker sends.
     #[test]
     fn records_are_well_formed_in_c_only_if_they_are_here() {
         let whole = some_records();
-        assert_eq!(count_in_c(&whole), (4, whole.len()));
-        for at in 0..whole.len() {
-            assert!(read_all(&whole[..at]) <= at);
+        let mut counts = Vec::new();
+        for at in 0..=whole.len() {
+            counts.push(check(&whole[..at]));
             for byte in 0..=u8::MAX {
                 let mut odd = whole.clone();
-                odd[at] = byte;
-                read_all(&odd);
+                if let Some(place) = odd.get_mut(at) {
+                    *place = byte;
+                }
+                check(&odd);
             }
         }
+        let ends: Vec<_> = counts.into_iter().filter(|count| *count >= 0).collect();
+        assert_eq!(
+            ends,
+            [0, 1, 2, 3, 4],
+            "a cut is well-formed only at the end of one"
+        );
     }
 
-    /// Reads as much as C finds to be well-formed, and returns its size.
-    fn read_all(records: &[u8]) -> usize {
-        let (count, size) = count_in_c(records);
-        let of = fetched(&records[..size]);
-        let all = read(&of);
-        assert_eq!(all.len(), count, "{records:?}");
-        assert!(all.is_sorted_by(|a, b| a.offset < b.offset));
-        for record in &all {
-            record.for_each_header(|_, _| {});
+    #[test]
+    fn records_beyond_the_last_offset_of_their_batch_are_odd() {
+        assert_eq!(count_in_c(&some_records(), 100_000), 4);
+        assert_eq!(count_in_c(&some_records(), 99_999), -1);
+    }
+
+    /// How many records C finds, of which all are read here; or -1.
+    fn check(records: &[u8]) -> i64 {
+        let count = count_in_c(records, i64::from(i32::MAX));
+        if count >= 0 {
+            let of = fetched(records);
+            let all = read(&of);
+            assert_eq!(all.len() as i64, count, "{records:?}");
+            assert!(all.is_sorted_by(|a, b| a.offset < b.offset));
+            for record in &all {
+                record.for_each_header(|_, _| {});
+            }
         }
-        size
+        count
     }
 }

@@ -2,9 +2,9 @@
  * row. */
 #include "flow.h"
 
-enum { COUNT = 1000, FIRST_MS = 1600000000 };
+enum { COUNT = 3000, FIRST_S = 1600000000 };
 
-static int64_t time_of(int number) { return (int64_t)FIRST_MS * 1000 + number * 7; }
+static int64_t time_of(int number) { return (int64_t)FIRST_S * 1000 + number * 7; }
 
 static bool has_key(int number) { return number % 3 != 0; }
 
@@ -92,10 +92,10 @@ static void a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec(void) {
         expect_rows(&reader, 137, 200, 1);
         OK(krs_consumer_seek(reader.consumer, one(&list, topic, 0, 0), PATIENCE_MS, NULL, NULL,
                              &err));
-        for (int i = 0; i < 900; i += 30) {
+        for (int i = 0; i < 2400; i += 30) {
             expect_rows(&reader, i, i + 30, 7);
             one(&list, topic, 0, KRS_OFFSET_NONE);
-            if (i % 180 == 0) {
+            if (i % 240 == 0) {
                 OK(krs_consumer_pause(reader.consumer, &list.columns, NULL, NULL, &err));
                 OK(krs_consumer_resume(reader.consumer, &list.columns, NULL, NULL, &err));
             }
@@ -142,27 +142,45 @@ static size_t fetched(krs_chan events, size_t least) {
 
 /* Both limits are of messages and of their bytes, not of batches. */
 static void no_more_is_fetched_ahead_than_was_asked_for(void) {
-    enum { LIMIT = 500, SLACK = 300, KBYTES = 8 };
+    enum { LIMIT = 500, SLACK = 300, KBYTES = 8, LOTS = 20000 };
     const char *topic = fresh_name("ahead");
     reader_t few, small;
     size_t of_few, of_small;
-    send_batches(topic, "none", 20 * COUNT, "50");
+    send_batches(topic, "none", LOTS, "50");
 
     few = little_by_little(topic, "queued.min.messages", "500");
     of_few = fetched(few.events, LIMIT);
     CHECK(of_few <= LIMIT + SLACK, "%zu messages, not %d", of_few, LIMIT);
-    expect_rows(&few, 0, 20 * COUNT, 333);
+    expect_rows(&few, 0, LOTS, 333);
 
     small = little_by_little(topic, "queued.max.messages.kbytes", "8");
     of_small = fetched(small.events, 1);
     /* A value of a few bytes, a key and headers of as many. */
     CHECK(of_small * 4 <= (KBYTES + 4) * 1024, "%zu messages in %d kB", of_small, KBYTES);
-    expect_rows(&small, 0, 20 * COUNT, 333);
+    expect_rows(&small, 0, LOTS, 333);
     printf("%zu messages ahead of %d; %zu in %d kB\n", of_few, LIMIT, of_small, KBYTES);
     krs_batch_free(few.batch);
     krs_batch_free(small.batch);
     close_client(few.consumer);
     close_client(small.consumer);
+}
+
+/* Also where some of a batch has been taken. */
+static void no_more_is_fetched_ahead_when_a_row_was_taken(void) {
+    enum { BATCH = 10000, BATCHES_SENT = 4 };
+    const char *topic = fresh_name("rest");
+    reader_t reader;
+    size_t before, after;
+    for (int i = 0; i < BATCHES_SENT; i++) {
+        send_batches(topic, "none", BATCH, "10000");
+    }
+    reader = little_by_little(topic, "queued.min.messages", "500");
+    before = fetched(reader.events, BATCH / 2);
+    expect_rows(&reader, 0, 1, 1);
+    after = fetched(reader.events, 1);
+    CHECK(after < before, "%zu messages, then %zu", before, after);
+    krs_batch_free(reader.batch);
+    close_client(reader.consumer);
 }
 
 /* Where the broker gives the time, all of a batch have the same. */
@@ -194,4 +212,5 @@ static void the_time_of_the_broker_is_that_of_each_row(void) {
 
 TESTS(TEST(a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec),
       TEST(no_more_is_fetched_ahead_than_was_asked_for),
+      TEST(no_more_is_fetched_ahead_when_a_row_was_taken),
       TEST(the_time_of_the_broker_is_that_of_each_row))
