@@ -164,6 +164,7 @@ promises! {
         a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec,
         no_more_is_fetched_ahead_than_was_asked_for,
         no_more_is_fetched_ahead_when_a_row_was_taken,
+        a_batch_that_is_not_well_formed_gives_no_row_twice,
         ;
         the_time_of_the_broker_is_that_of_each_row,
     }

@@ -2,6 +2,10 @@
  * row. */
 #include "flow.h"
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 enum { COUNT = 3000, FIRST_S = 1600000000 };
 
 static int64_t time_of(int number) { return (int64_t)FIRST_S * 1000 + number * 7; }
@@ -183,6 +187,133 @@ static void no_more_is_fetched_ahead_when_a_row_was_taken(void) {
     close_client(reader.consumer);
 }
 
+/* What is sent by hand. */
+typedef struct {
+    uint8_t data[16384];
+    size_t size;
+} wire_t;
+
+static void put(wire_t *to, const void *data, size_t size) {
+    CHECK(to->size + size <= sizeof to->data, "%zu bytes", to->size + size);
+    memcpy(to->data + to->size, data, size);
+    to->size += size;
+}
+
+static void put_number(wire_t *to, int64_t number, int size) {
+    for (int shift = 8 * (size - 1); shift >= 0; shift -= 8) {
+        uint8_t byte = (uint8_t)((uint64_t)number >> shift);
+        put(to, &byte, 1);
+    }
+}
+
+static void put_text(wire_t *to, const char *text) {
+    put_number(to, (int64_t)strlen(text), 2);
+    put(to, text, strlen(text));
+}
+
+static void put_whole(wire_t *to, const wire_t *what) {
+    put_number(to, (int64_t)what->size, 4);
+    put(to, what->data, what->size);
+}
+
+/* A number of a record, from -64 to 8191. */
+static void put_varint(wire_t *to, int number) {
+    unsigned bits = number < 0 ? (unsigned)(-2 * number - 1) : (unsigned)(2 * number);
+    if (bits >= 0x80) {
+        put_number(to, (int)(bits & 0x7f) | 0x80, 1);
+        bits >>= 7;
+    }
+    put_number(to, (int)bits, 1);
+}
+
+/* Record `i` of a batch, that says of its value that it is so much longer than it is. */
+static void put_record(wire_t *to, int i, int longer) {
+    wire_t record = {.size = 0};
+    char value[32];
+    snprintf(value, sizeof value, "%d", i + 1);
+    put_number(&record, 0, 1);
+    put_varint(&record, 0);
+    put_varint(&record, i);
+    put_varint(&record, -1);
+    put_varint(&record, (int)strlen(value) + longer);
+    put(&record, value, strlen(value));
+    put_varint(&record, 0);
+    put_varint(to, (int)record.size);
+    put(to, record.data, record.size);
+}
+
+/* Sends a batch of so many records, and one more that is not well-formed. */
+static void send_a_batch_with_a_bad_end(const char *topic, int good) {
+    wire_t records = {.size = 0}, batch = {.size = 0}, body = {.size = 0}, request = {.size = 0};
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    char answer[4];
+    int broker = socket(AF_INET, SOCK_STREAM, 0);
+    for (int i = 0; i <= good; i++) {
+        put_record(&records, i, i == good ? 1000 : 0);
+    }
+    put_number(&batch, 0, 8); /* The offset, which the broker gives. */
+    put_number(&batch, 49 + (int64_t)records.size, 4);
+    put_number(&batch, 0, 4);
+    put_number(&batch, 2, 1);
+    put_number(&batch, 0, 4); /* A check that nobody makes by default. */
+    put_number(&batch, 0, 2);
+    put_number(&batch, good, 4);
+    put_number(&batch, FIRST_S * INT64_C(1000), 8);
+    put_number(&batch, FIRST_S * INT64_C(1000), 8);
+    put_number(&batch, -1, 8);
+    put_number(&batch, -1, 2);
+    put_number(&batch, -1, 4);
+    put_number(&batch, good + 1, 4);
+    put(&batch, records.data, records.size);
+
+    put_number(&body, 0, 2); /* Produce, in version 7. */
+    put_number(&body, 7, 2);
+    put_number(&body, 1, 4);
+    put_text(&body, "by hand");
+    put_number(&body, -1, 2);
+    put_number(&body, 1, 2);
+    put_number(&body, 1000, 4);
+    put_number(&body, 1, 4);
+    put_text(&body, topic);
+    put_number(&body, 1, 4);
+    put_number(&body, 0, 4);
+    put_whole(&body, &batch);
+    put_whole(&request, &body);
+
+    at.sin_port = htons((uint16_t)atoi(strrchr(servers, ':') + 1));
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK(connect(broker, (struct sockaddr *)&at, sizeof at) == 0, "connect");
+    CHECK(send(broker, request.data, request.size, 0) == (ssize_t)request.size, "send");
+    CHECK(recv(broker, answer, sizeof answer, 0) == sizeof answer, "answer");
+    close(broker);
+}
+
+/* A broker of Kafka refuses such a batch; its disk may have one. */
+static void a_batch_that_is_not_well_formed_gives_no_row_twice(void) {
+    enum { GOOD = 100 };
+    const char *topic = fresh_name("bad");
+    krs_batch *batch = NULL;
+    krs_row row = KRS_ROW_INIT;
+    krs_client consumer;
+    partitions_t list;
+    double end;
+    OK(krs_mock_open(1, &mock, &err));
+    OK(krs_mock_bootstrap(mock, servers, sizeof servers, NULL, &err));
+    send_values(topic, 0, 0, 1);
+    send_a_batch_with_a_bad_end(topic, GOOD);
+    consumer = open_client(KRS_CONSUMER, "group.id", fresh_name("group"), "fetch.wait.max.ms", "10",
+                           "fetch.error.backoff.ms", "10", (char *)NULL);
+    OK(krs_consumer_assign(consumer, KRS_ASSIGN_REPLACE, one(&list, topic, 0, 0), &err));
+    expect_messages(consumer, &batch, 0, GOOD + 1);
+    for (end = seconds() + 1; seconds() < end;) {
+        if (krs_client_poll(consumer, &batch, 100, &row, &err) == KRS_OK) {
+            CHECK(row.kind != KRS_EVENT_MESSAGE, "offset %" PRId64 " came again", row.offset);
+        }
+    }
+    krs_batch_free(batch);
+    close_client(consumer);
+}
+
 /* Where the broker gives the time, all of a batch have the same. */
 static void the_time_of_the_broker_is_that_of_each_row(void) {
     const char *name = fresh_name("append");
@@ -213,4 +344,5 @@ static void the_time_of_the_broker_is_that_of_each_row(void) {
 TESTS(TEST(a_batch_is_taken_bit_by_bit_from_anywhere_and_in_any_codec),
       TEST(no_more_is_fetched_ahead_than_was_asked_for),
       TEST(no_more_is_fetched_ahead_when_a_row_was_taken),
+      TEST(a_batch_that_is_not_well_formed_gives_no_row_twice),
       TEST(the_time_of_the_broker_is_that_of_each_row))
