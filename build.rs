@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The C files of `src/rd` beside `memory.c`, which is the allocator.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     "clock",
     "commits",
     "heartbeats",
@@ -12,6 +12,7 @@ const PARTS: [&str; 8] = [
     "leaving",
     "records",
     "sequence",
+    "taking",
     "topics",
 ];
 
@@ -35,6 +36,7 @@ fn main() {
     println!("cargo::metadata=wrapped={}", wrapped.join(" "));
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/rd/internal.h");
+    println!("cargo::rerun-if-changed=src/rd/records.h");
     let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
     for name in PARTS {
