@@ -31,6 +31,7 @@ impl Most {
     }
 
     fn reached_by(self, batch: &Batch) -> ControlFlow<()> {
+        // Not the number of whole rows: the last ones may not be complete yet.
         if batch.offset.len() >= self.rows || batch.bytes() >= self.bytes {
             ControlFlow::Break(())
         } else {

@@ -148,6 +148,7 @@ pub fn size_of_callers<T: Sized32>(at: *const T) -> Result<usize> {
     Ok(size.min(size_of::<T>()))
 }
 
+/// Refuses an empty array.
 pub fn some(name: &str, count: usize) -> Result<()> {
     if count == 0 {
         return Err(Error::argument(format!("{name}: expected at least one")));

@@ -101,7 +101,7 @@ impl<'a> Message<'a> {
         self.fields()._private as u64
     }
 
-    /// Of a message that was sent; what was fetched is a [`Record`](super::Record).
+    /// Of a message that was sent; what was fetched is a one of [`Records`](super::Records).
     pub fn for_each_header(&self, mut each: impl FnMut(&[u8], Option<&[u8]>)) {
         let mut headers = ptr::null_mut();
         // SAFETY: reads the live message; the headers stay owned by it.
@@ -127,7 +127,7 @@ impl<'a> Message<'a> {
 
 /// # Safety
 /// `data` must be NULL or point to `len` bytes that stay alive for `'a`.
-unsafe fn bytes<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> {
+pub(super) unsafe fn bytes<'a>(data: *const u8, len: usize) -> Option<&'a [u8]> {
     // SAFETY: by the caller's promise.
     (!data.is_null()).then(|| unsafe { std::slice::from_raw_parts(data, len) })
 }

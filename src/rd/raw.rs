@@ -10,7 +10,7 @@ use std::ffi::{c_char, c_void};
 
 use rdkafka_sys as sys;
 
-/// `krs_rd_fetched_t` of `records.c`.
+/// `krs_rd_fetched_t` of `records.h`.
 #[derive(Clone, Copy)]
 #[repr(C)]
 pub struct Fetched {
@@ -32,11 +32,12 @@ pub struct Fetched {
 pub type Take = unsafe extern "C" fn(fetched: *mut Fetched, opaque: *mut c_void) -> bool;
 
 unsafe extern "C" {
-    /// What an event's message stands for; ours, as the next ones, in `records.c`.
+    /// What an event's message stands for; ours, as the next ones, in `taking.c`.
     pub fn krs_rd_fetched_of(message: *const sys::rd_kafka_message_t) -> Fetched;
     pub fn krs_rd_drain(queue: *mut sys::rd_kafka_queue_t, take: Take, opaque: *mut c_void);
     pub fn krs_rd_waiting(queue: *mut sys::rd_kafka_queue_t) -> usize;
     pub fn krs_rd_set_position(fetched: *const Fetched);
+    /// In `records.c`.
     #[cfg(test)]
     pub fn krs_rd_count_records(
         at: *const u8,

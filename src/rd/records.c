@@ -8,6 +8,7 @@
  * What is odd is left to librdkafka, record by record: batches of the old formats and of control
  * records, those that are not well-formed, and all of a client with plugins, which look at each
  * message.
+ *
  * The linker (--wrap, in build.rs) sends the calls of librdkafka here; elsewhere each operation is
  * of one record.
  */
@@ -216,11 +217,11 @@ static bool gather(rd_kafka_op_t *op, rd_slice_t *reader, const uint8_t *header)
     batch_t *batch = batch_of(message);
     rd_slice_t rest = *reader;
     size_t size = rd_slice_remains(&rest);
-    const uint8_t *start = size > 0 ? rd_slice_ensure_contig(&rest, size) : NULL;
-    int64_t base = base_offset_of(header), bytes = 0;
     if (size == 0) {
         return true;
     }
+    const uint8_t *start = rd_slice_ensure_contig(&rest, size);
+    int64_t base = base_offset_of(header), bytes = 0;
     bool is_compressed = start < reading.batch || start >= reading.end;
     if (start == NULL || (!is_compressed && start + size != end_of(header))) {
         return false;

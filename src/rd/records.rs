@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use super::message::bytes as optional;
 use super::{Message, raw};
 use crate::error::Code;
 
@@ -46,7 +47,7 @@ impl<'a> Records<'a> {
         let (first, rest) = unsafe {
             (
                 Message::new(fetched.message),
-                slice(fetched.next, fetched.size),
+                optional(fetched.next, fetched.size).unwrap_or_default(),
             )
         };
         Self {
@@ -112,7 +113,8 @@ impl<'a> Records<'a> {
             key: self.first.key(),
             value: self.first.value(),
             // SAFETY: alive, by the promise given to `new`.
-            headers: unsafe { slice(self.fetched.headers, self.fetched.headers_size) },
+            headers: unsafe { optional(self.fetched.headers, self.fetched.headers_size) }
+                .unwrap_or_default(),
         }
     }
 
@@ -164,16 +166,6 @@ impl<'a> Iterator for Records<'a> {
         }
         record
     }
-}
-
-/// # Safety
-/// `data` is NULL or points to `size` bytes that stay alive for `'a`.
-unsafe fn slice<'a>(data: *const u8, size: usize) -> &'a [u8] {
-    if data.is_null() {
-        return &[];
-    }
-    // SAFETY: by the caller's promise.
-    unsafe { std::slice::from_raw_parts(data, size) }
 }
 
 /// Reads a number of the protocol: seven bits a byte, the least first, the sign in

@@ -258,8 +258,8 @@ static void send_a_batch_with_a_bad_end(const char *topic, int good) {
     put_number(&batch, 0, 4); /* A check that nobody makes by default. */
     put_number(&batch, 0, 2);
     put_number(&batch, good, 4);
-    put_number(&batch, FIRST_S * INT64_C(1000), 8);
-    put_number(&batch, FIRST_S * INT64_C(1000), 8);
+    put_number(&batch, time_of(0), 8);
+    put_number(&batch, time_of(0), 8);
     put_number(&batch, -1, 8);
     put_number(&batch, -1, 2);
     put_number(&batch, -1, 4);
