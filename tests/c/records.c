@@ -14,9 +14,9 @@ static bool has_key(int number) { return number % 3 != 0; }
 
 static uint32_t headers_of(int number) { return (uint32_t)(number % 3); }
 
-/* Numbers, in batches of the broker of so many. */
+/* Numbers, in batches of the broker of so many, however long it takes to send them. */
 static void send_batches(const char *topic, const char *codec, int count, const char *batch) {
-    krs_client producer = open_client(KRS_PRODUCER, "compression.type", codec, "linger.ms", "100",
+    krs_client producer = open_client(KRS_PRODUCER, "compression.type", codec, "linger.ms", "60000",
                                       "batch.num.messages", batch, (char *)NULL);
     krs_message message = KRS_MESSAGE_INIT;
     uint8_t headers[64];
