@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any, Self
 
@@ -167,6 +168,20 @@ class ConsumerCore:
     @property
     def _is_closed(self) -> bool: ...
 
+class LoopCalls:
+    """What an asyncio loop is to call for futures that are done."""
+
+    def __init__(self, event_loop: asyncio.AbstractEventLoop) -> None: ...
+    def __call__(self) -> None: ...
+    def settle(self, futures: list[Any], reports: list[Message]) -> None:
+        """Gives futures their reports."""
+
+# What asyncio takes for a future (`asyncio.isfuture`), though not an instance of its class.
+class DeliveryFuture(asyncio.Future[Message]):
+    """The future of a report, on the loop of its AIOProducer."""
+
+    def __init__(self, calls: LoopCalls) -> None: ...
+
 class ProducerCore:
     def __init__(self, *args: Any, **kwargs: Any) -> None: ...
     def produce(
@@ -191,6 +206,16 @@ class ProducerCore:
         timestamp: int,
         headers: HeadersType | None,
     ) -> None: ...
+    def _produce_awaited(
+        self,
+        calls: LoopCalls,
+        topic: str,
+        value: Data | None,
+        key: Data | None,
+        partition: int,
+        timestamp: int,
+        headers: HeadersType | None,
+    ) -> DeliveryFuture | None: ...
     def produce_batch(
         self,
         topic: str,

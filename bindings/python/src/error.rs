@@ -46,8 +46,11 @@ impl Error {
     pub fn raise_kafka(&self, py: Python<'_>) -> PyErr {
         let raised = self
             .to_object(py)
-            .and_then(|error| class(py, &EXCEPTION, "KafkaException")?.call1((error,)));
-        raised.map_or_else(|failed| failed, PyErr::from_value)
+            .and_then(|error| kafka_exception(py, error));
+        raised.map_or_else(
+            |failed| failed,
+            |raised| PyErr::from_value(raised.into_bound(py)),
+        )
     }
 
     /// The same, said in another way.
@@ -86,6 +89,12 @@ pub fn kafka_error(
         has(ffi::KRS_ERROR_TXN_ABORT),
     );
     Ok(class(py, &ERROR, "KafkaError")?.call1(arguments)?.unbind())
+}
+
+/// `KafkaException(error)`.
+pub fn kafka_exception(py: Python<'_>, error: Py<PyAny>) -> PyResult<Py<PyAny>> {
+    let class = class(py, &EXCEPTION, "KafkaException")?;
+    Ok(class.call1((error,))?.unbind())
 }
 
 /// Calls a function of the core and takes over what it says.

@@ -8,13 +8,16 @@ mod arrow;
 mod calls;
 mod chan;
 mod cluster;
+mod collector;
 mod conf;
 mod consumer;
 mod error;
 mod ffi;
 mod fork;
+mod future;
 mod input;
 mod logs;
+mod loop_calls;
 mod message;
 mod mock;
 mod partitions;
@@ -46,6 +49,10 @@ mod _native {
     use crate::consumer::ConsumerCore;
     #[pymodule_export]
     use crate::fork::_forked;
+    #[pymodule_export]
+    use crate::future::DeliveryFuture;
+    #[pymodule_export]
+    use crate::loop_calls::LoopCalls;
     #[pymodule_export]
     use crate::message::Message;
     #[pymodule_export]

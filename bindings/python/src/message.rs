@@ -259,7 +259,7 @@ impl Message {
 
     /// None for a message, else what happened.
     #[inline]
-    fn error(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+    pub fn error(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let Some((rows, row)) = self.row() else {
             return Ok(self.get(py, |own| &own.error));
         };

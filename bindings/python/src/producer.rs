@@ -15,6 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::calls::{Call, Calls, Waiting};
+use crate::collector::Looks;
 use crate::conf::{self, Handles, Setting, c_string};
 use crate::consumer::describe;
 use crate::error::{Error, Result, call, kafka_error};
@@ -22,8 +23,10 @@ use crate::ffi::{
     self, krs_bytes, krs_client, krs_code, krs_column, krs_message, krs_records, krs_topic,
 };
 use crate::fork::Birth;
+use crate::future::DeliveryFuture;
 use crate::input::{Data, encode_headers, headers};
 use crate::logs::{Logs, give_lines};
+use crate::loop_calls::LoopCalls;
 use crate::message::Message;
 use crate::partitions::{Partitions, Place};
 use crate::reader::{Reader, Taken};
@@ -287,7 +290,9 @@ impl ProducerCore {
             let message = Message::reported(taken.rows, taken.row, Some(latency.as_secs_f64()));
             match call.waiting {
                 Waiting::Future(future) => {
-                    let report = Bound::new(py, message)?.unbind();
+                    let report = Bound::new(py, message)?;
+                    Looks::default().set(&report, false);
+                    let report = report.unbind();
                     this.settling.fetch_add(1, Ordering::Relaxed);
                     this.settled.lock().push((future, report));
                 }
@@ -517,6 +522,33 @@ impl ProducerCore {
         self.send(
             py, waiting, topic, value, key, partition, timestamp, headers,
         )
+    }
+
+    /// The same with a future of this loop; None if there is no room.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "the arguments that programs know"
+    )]
+    fn _produce_awaited<'py>(
+        &self,
+        calls: &Bound<'py, LoopCalls>,
+        topic: &Bound<'py, PyAny>,
+        value: Option<&Bound<'py, PyAny>>,
+        key: Option<&Bound<'py, PyAny>>,
+        partition: i32,
+        timestamp: i64,
+        headers: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Option<Py<DeliveryFuture>>> {
+        let py = calls.py();
+        let future = DeliveryFuture::new_one(calls)?.unbind();
+        let waiting = Some(Waiting::Future(future.clone_ref(py).into_any()));
+        let sent = self.send(
+            py, waiting, topic, value, key, partition, timestamp, headers,
+        );
+        match sent {
+            Err(full) if full.is_instance_of::<PyBufferError>(py) => Ok(None),
+            sent => sent.map(|()| Some(future)),
+        }
     }
 
     /// The same with a future, which `_settle` is given with the report.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -15,6 +16,14 @@ from kafka_rs import Consumer, Message, Producer
 
 REAL = os.environ.get("KRS_TEST_BROKERS", "")
 LIMIT = 30.0
+
+
+def run(main: Coroutine[Any, Any, Any]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(LIMIT):
+            await main
+
+    asyncio.run(bounded())
 
 
 class Cluster:

@@ -5,22 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Coroutine
 from typing import Any
 
 import pytest
 
-from conftest import LIMIT, Cluster
+from conftest import LIMIT, Cluster, run
 from kafka_rs import KafkaError, KafkaException, Message, MockCluster, TopicPartition
 from kafka_rs.aio import AIOConsumer, AIOProducer
-
-
-def run(main: Coroutine[Any, Any, Any]) -> None:
-    async def bounded() -> None:
-        async with asyncio.timeout(LIMIT):
-            await main
-
-    asyncio.run(bounded())
 
 
 def consumer_of(cluster: Cluster, **conf: Any) -> AIOConsumer:

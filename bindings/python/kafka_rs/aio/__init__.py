@@ -6,7 +6,8 @@
 ...         print(message.value())
 """
 
+from .._native import DeliveryFuture
 from ._consumer import AIOConsumer
 from ._producer import AIOProducer
 
-__all__ = ["AIOConsumer", "AIOProducer"]
+__all__ = ["AIOConsumer", "AIOProducer", "DeliveryFuture"]

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from .._cluster import ClusterMetadata
-from .._native import Message
+from .._native import DeliveryFuture, LoopCalls, Message
 from .._partitions import TopicPartition
 from .._producer import Producer, settle
 from .._types import Data, DeliveryCallback, HeadersType
@@ -68,23 +68,27 @@ class AIOProducer:
         buffer_timeout: float = 1.0,
     ) -> None:
         self._producer = _Producer(producer_conf, self._settle)
+        self._send = self._producer._produce_awaited
         self._executor = executor
         self._ready: Ready | None = None
         self._reading: asyncio.Task[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._calls: LoopCalls | None = None
         self._thread = 0
         self._turn = 0
         self._untold = 0
+        self._callbacks = 0  # Messages without a report that have one.
         self._told = asyncio.Event()
         self._line = asyncio.Lock()
         self._waiting = 0
         self._failed: BaseException | None = None
 
-    def _start(self) -> asyncio.AbstractEventLoop:
+    def _start(self) -> LoopCalls:
         self._loop = asyncio.get_running_loop()
+        self._calls = LoopCalls(self._loop)
         self._thread = threading.get_ident()
         self._loop.add_reader(self._producer._fd(), self._read)
-        return self._loop
+        return self._calls
 
     def _read(self) -> None:
         try:
@@ -113,22 +117,29 @@ class AIOProducer:
         """Queues a message, waiting while there is no room, and gives a future of its report.
 
         Tasks that wait for room have their turns, in the order in which they came.
-        The future gives the Message, or raises KafkaException. Cancelling it does not take the message back.
+        The future gives the Message, or raises KafkaException. Cancelling it does not take the message back. It is
+        a DeliveryFuture, which asyncio takes for one of its own.
         """
-        loop = self._loop or self._start()
+        calls = self._calls or self._start()
         if self._failed is not None:
             self._check()
-        report: asyncio.Future[Message] = loop.create_future()
-        call = callback or on_delivery
-        told = report if call is None else _Told(report, call)
         self._turn += 1
         if self._turn > _TURN:
             self._turn = 0
             await asyncio.sleep(0)
+        call = callback or on_delivery
+        if call is None and not self._waiting:
+            report = self._send(calls, topic, value, key, partition, timestamp, headers)
+            if report is not None:
+                self._untold += 1
+                return report
+        report = DeliveryFuture(calls)
+        told = report if call is None else _Told(report, call)
         message = (told, topic, value, key, partition, timestamp, headers)
         if self._waiting or not self._has_queued(message):
             await self._wait_in_line(message)
         self._untold += 1
+        self._callbacks += call is not None
         return report
 
     def _has_queued(self, message: tuple[Any, ...]) -> bool:
@@ -154,16 +165,31 @@ class AIOProducer:
         finally:
             self._waiting -= 1
 
-    def _settle(self, futures: list[asyncio.Future[Message] | _Told], reports: list[Message]) -> None:
-        if self._loop is not None and threading.get_ident() != self._thread:
-            self._loop.call_soon_threadsafe(self._settle, futures, reports)
+    def _settle(self, futures: list[Any], reports: list[Message]) -> None:
+        loop, calls = self._loop, self._calls
+        if loop is None or calls is None:  # Nothing was sent.
+            return
+        if threading.get_ident() != self._thread:
+            loop.call_soon_threadsafe(self._settle, futures, reports)
             return
         self._untold -= len(futures)
         self._told.set()
+        try:
+            if self._callbacks:
+                self._settle_and_call_back(futures, reports)
+            else:
+                calls.settle(futures, reports)
+        except BaseException:
+            # Those that it left are given again.
+            self._untold += sum(not future.done() for future in futures)
+            raise
+
+    def _settle_and_call_back(self, futures: list[asyncio.Future[Message] | _Told], reports: list[Message]) -> None:
         for future, report in zip(futures, reports, strict=True):
             if not future.done():
                 settle(future.future if isinstance(future, _Told) else future, report)
             if isinstance(future, _Told):
+                self._callbacks -= 1
                 self._call_back(future.callback, report)
 
     def _call_back(self, callback: DeliveryCallback, report: Message) -> None:
