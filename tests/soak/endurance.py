@@ -11,6 +11,8 @@ import chart
 from bed import BUILT, Cluster, Load, Row, finish_all, fresh, languages
 
 LOAD = 0.8
+#: By then a program has met what makes its queues and its runtime grow once: backlogs after restarts, mostly.
+WARM_UP_S = 200
 #: Bounded, so that a broker's absence does not count as memory that was lost.
 BOUNDS = ("producer.queue.buffering.max.kbytes=8192", "consumer.queued.max.messages.kbytes=8192")
 
@@ -47,8 +49,7 @@ def endurance(cluster: Cluster, seconds: float) -> Iterator[Row]:
         faults = disturb(cluster, loads, seconds)
         for load in loads:
             load.await_flow()
-            # By then it has met all that makes its queues and its runtime grow once.
-            _, load.before = load.samples[quarter(load)]
+            _, load.before = load.samples[warm(load)]
         path = BUILT / "endurance.svg"
         chart.draw(loads, path)
         for row, load in zip(finish_all("endurance at 80 % load", loads, faults), loads, strict=True):
@@ -82,20 +83,33 @@ def disturb(cluster: Cluster, loads: list[Load], seconds: float) -> int:
     return restarts
 
 
+def warm(load: Load) -> int:
+    """The first sample of the second quarter, or the one after which there is less than two quarters."""
+    begin, _ = load.samples[0]
+    part = quarter(load)
+    late = next(
+        (i for i, (when, _) in enumerate(load.samples) if when - begin >= WARM_UP_S), len(load.samples)
+    )
+    return min(max(part, late), len(load.samples) - 2 * part)
+
+
 def quarter(load: Load) -> int:
     """How many samples are a quarter of the run."""
     return max(1, len(load.samples) // 4)
 
 
 def flat(row: Row, load: Load) -> None:
-    """The second quarter of the run, when all has warmed up, beside the last."""
-    usages, part = [usage for _, usage in load.samples], quarter(load)
-    early, late = usages[part : 2 * part], usages[-part:]
+    """A quarter of the run, from when all has warmed up, beside the last."""
+    usages, part, begin = [usage for _, usage in load.samples], quarter(load), warm(load)
+    early, late = usages[begin : begin + part], usages[-part:]
 
     def grown(name: str) -> float:
         return mean(getattr(usage, name) for usage in late) - mean(getattr(usage, name) for usage in early)
 
     row.note = f"{row.figures['joins']} joins, {row.figures['seeks']} seeks, {grown('mib'):+.1f} MiB"
-    row.promise(grown("mib") < 16, f"memory grew by {grown('mib'):.0f} MiB")
+    if load.samples[begin][0] - load.samples[0][0] < WARM_UP_S:
+        row.note += ", too short for a trend"
+    else:
+        row.promise(grown("mib") < 16, f"memory grew by {grown('mib'):.0f} MiB")
     row.promise(grown("threads") < 4, f"threads grew by {grown('threads'):.1f}")
     row.promise(grown("descriptors") < 8, f"descriptors grew by {grown('descriptors'):.1f}")

@@ -50,7 +50,7 @@ def plan(cluster: Cluster, minutes: float) -> dict[str, Callable[[], Iterator[Ro
         "rebalance": lambda: programs.rebalances(cluster, share(200, 32)),
         "rebalance-others": lambda: members.rebalances(cluster, share(200, 8)),
         "unheard": lambda: members.lost_answers(cluster, net, share(20, 4)),
-        "endurance": lambda: endurance.endurance(cluster, share(450, 45)),
+        "endurance": lambda: endurance.endurance(cluster, share(840, 45)),
         "application": lambda: programs.kills(cluster, share(50, 5)),
         "application-others": lambda: members.kills(cluster, share(50, 5)),
     }
