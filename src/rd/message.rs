@@ -101,7 +101,7 @@ impl<'a> Message<'a> {
         self.fields()._private as u64
     }
 
-    /// Of a message that was sent; what was fetched is a one of [`Records`](super::Records).
+    /// Of a message that was sent; what was fetched is one of [`Records`](super::Records).
     pub fn for_each_header(&self, mut each: impl FnMut(&[u8], Option<&[u8]>)) {
         let mut headers = ptr::null_mut();
         // SAFETY: reads the live message; the headers stay owned by it.

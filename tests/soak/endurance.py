@@ -84,7 +84,8 @@ def disturb(cluster: Cluster, loads: list[Load], seconds: float) -> int:
 
 
 def warm(load: Load) -> int:
-    """The first sample of the second quarter, or the one after which there is less than two quarters."""
+    """The first sample after the first quarter and the warm-up; of a run too short for that, one that has two quarters
+    after it."""
     begin, _ = load.samples[0]
     part = quarter(load)
     late = next(

@@ -524,7 +524,7 @@ impl ProducerCore {
         )
     }
 
-    /// The same with a future of this loop; None if there is no room.
+    /// The same as `_produce_for` with a future of its own, of this loop; None if there is no room.
     #[allow(
         clippy::too_many_arguments,
         reason = "the arguments that programs know"
@@ -541,10 +541,8 @@ impl ProducerCore {
     ) -> PyResult<Option<Py<DeliveryFuture>>> {
         let py = calls.py();
         let future = DeliveryFuture::new_one(calls)?.unbind();
-        let waiting = Some(Waiting::Future(future.clone_ref(py).into_any()));
-        let sent = self.send(
-            py, waiting, topic, value, key, partition, timestamp, headers,
-        );
+        let own = future.clone_ref(py).into_any();
+        let sent = self._produce_for(py, own, topic, value, key, partition, timestamp, headers);
         match sent {
             Err(full) if full.is_instance_of::<PyBufferError>(py) => Ok(None),
             sent => sent.map(|()| Some(future)),
