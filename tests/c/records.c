@@ -33,8 +33,11 @@ static void await_reports(krs_client producer, int count) {
  * long that takes; a flush could find a part of one on its way to its partition. */
 static void send_batches(const char *topic, const char *codec, int count, const char *batch) {
     const char *linger = count % atoi(batch) == 0 ? "60000" : "100";
-    krs_client producer = open_client(KRS_PRODUCER, "compression.type", codec, "linger.ms", linger,
-                                      "batch.num.messages", batch, (char *)NULL);
+    /* One at a time: what a broker that has just heard of the topic refuses must not be overtaken.
+     */
+    krs_client producer =
+        open_client(KRS_PRODUCER, "compression.type", codec, "linger.ms", linger,
+                    "batch.num.messages", batch, "max.in.flight", "1", (char *)NULL);
     krs_message message = KRS_MESSAGE_INIT;
     uint8_t headers[64];
     char value[32];
