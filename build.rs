@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// The C files of `src/rd` beside `memory.c`, which is the allocator.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 12] = [
+    "bundles",
+    "bundling",
     "clock",
     "commits",
     "heartbeats",
@@ -14,6 +16,7 @@ const PARTS: [&str; 9] = [
     "sequence",
     "taking",
     "topics",
+    "writing",
 ];
 
 fn main() {
@@ -36,7 +39,10 @@ fn main() {
     println!("cargo::metadata=wrapped={}", wrapped.join(" "));
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=src/rd/internal.h");
+    println!("cargo::rerun-if-changed=src/rd/bundles.h");
+    println!("cargo::rerun-if-changed=src/rd/clock.h");
     println!("cargo::rerun-if-changed=src/rd/records.h");
+    println!("cargo::rerun-if-changed=src/rd/stubs");
     let librdkafka = from_dependency("DEP_RDKAFKA_ROOT").join("src");
     compile("memory", &from_dependency("DEP_MIMALLOC_INCLUDE_DIR"));
     for name in PARTS {
@@ -66,6 +72,7 @@ fn compile(name: &str, include: &PathBuf) {
     println!("cargo::rerun-if-changed={file}");
     cc::Build::new()
         .file(file)
+        .include("src/rd/stubs")
         .include(include)
         .warnings(false) // The headers are not ours.
         .compile(&format!("krs_{name}"));

@@ -127,27 +127,6 @@ impl VarColumn {
         self.offsets.push(self.data.len() as i64);
     }
 
-    fn push_all<'a>(&mut self, values: impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone) {
-        self.offsets.reserve(values.len());
-        if !values.clone().all(|value| value.is_none()) {
-            values.for_each(|value| self.push(value));
-            return;
-        }
-        let rows = self.len() + values.len();
-        if self.validity.is_empty() {
-            self.validity.resize(self.len().div_ceil(8), 0xff);
-        }
-        // The bits after the last row may be set.
-        let used = self.len() % 8;
-        if used > 0
-            && let Some(last) = self.validity.last_mut()
-        {
-            *last &= (1 << used) - 1;
-        }
-        self.validity.resize(rows.div_ceil(8), 0);
-        self.offsets.resize(rows + 1, self.data.len() as i64);
-    }
-
     pub fn get(&self, row: usize) -> Option<&[u8]> {
         let null = !self.validity.is_empty() && self.validity[row / 8] & (1 << (row % 8)) == 0;
         (!null).then(|| &self.data[self.offsets[row] as usize..self.offsets[row + 1] as usize])
@@ -196,11 +175,6 @@ impl<'a> Column<'a> {
         let range = self.offsets[row] as usize..self.offsets[row + 1] as usize;
         (!self.validity.is_some_and(null)).then(|| &self.data[range])
     }
-}
-
-/// Whether two texts are one and the same; cheaper than to compare them.
-fn same_text(one: Option<&str>, other: Option<&str>) -> bool {
-    one.map(str::as_ptr) == other.map(str::as_ptr) && one.map(str::len) == other.map(str::len)
 }
 
 /// The names of the topics that a batch mentions, each once.
@@ -410,32 +384,6 @@ impl Batch {
         self.opaque.resize(rows, row.opaque);
     }
 
-    /// Rows without headers, column by column: half the price of one by one.
-    pub fn push_all(&mut self, rows: &[Row<'_>]) {
-        self.kind.extend(rows.iter().map(|row| row.kind));
-        self.flags.extend(rows.iter().map(|row| row.flags));
-        self.code.extend(rows.iter().map(|row| row.code));
-        self.partition.extend(rows.iter().map(|row| row.partition));
-        self.offset.extend(rows.iter().map(|row| row.offset));
-        self.timestamp.extend(rows.iter().map(|row| row.timestamp));
-        self.timestamp_type
-            .extend(rows.iter().map(|row| row.timestamp_type));
-        self.leader_epoch
-            .extend(rows.iter().map(|row| row.leader_epoch));
-        self.opaque.extend(rows.iter().map(|row| row.opaque));
-        for run in rows.chunk_by(|one, next| same_text(one.topic, next.topic)) {
-            let topic = run[0]
-                .topic
-                .map_or(NO_TOPIC, |name| self.topics.index(name));
-            self.topic.resize(self.topic.len() + run.len(), topic);
-        }
-        self.key.push_all(rows.iter().map(|row| row.key));
-        self.value.push_all(rows.iter().map(|row| row.value));
-        let headers = self.header_key.len() as u32;
-        let starts = &mut self.header_start.0;
-        starts.resize(starts.len() + rows.len(), headers);
-    }
-
     pub fn row(&self, row: usize) -> Row<'_> {
         Row {
             kind: self.kind[row],
@@ -525,13 +473,6 @@ mod tests {
         }
         for (row, value) in values.iter().enumerate() {
             assert_eq!(column.get(row), value.as_deref(), "row {row}");
-        }
-        let mut at_once = VarColumn::default();
-        for values in values.chunk_by(|one, next| one.is_none() == next.is_none()) {
-            at_once.push_all(values.iter().map(|value| value.as_deref()));
-        }
-        for (row, value) in values.iter().enumerate() {
-            assert_eq!(at_once.get(row), value.as_deref(), "row {row}");
         }
         column.clear();
         column.push(Some(b"x"));

@@ -99,6 +99,15 @@ promises! {
         a_receiver_that_waits_first_gets_the_report,
         reports_that_poll_fetched_outlive_the_client,
     }
+    sending {
+        messages_of_all_shapes_arrive_in_order_in_any_codec,
+        what_is_sent_together_waits_no_longer,
+        what_was_not_sent_has_no_offset,
+        a_batch_holds_as_many_as_it_may_and_the_statistics_count_them,
+        ;
+        of_refused_records_each_is_told_apart,
+        reports_tell_the_time_that_the_broker_chose,
+    }
     channels {
         a_channel_holds_as_many_as_its_capacity_in_order,
         receivers_drain_a_closed_channel_first,

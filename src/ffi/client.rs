@@ -135,7 +135,7 @@ pub unsafe extern "C" fn krs_client_topic(
     guard(err, || {
         // SAFETY: the caller passes a NUL-terminated string and a place.
         let (name, place) = unsafe { (text("name", name)?, out("topic", topic)?) };
-        place.id = CLIENTS.get(client.id)?.topic(name)?;
+        place.id = CLIENTS.get(client.id)?.topic(client.id, name)?;
         Ok(())
     })
 }

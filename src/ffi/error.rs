@@ -50,29 +50,28 @@ pub(super) unsafe fn write(to: *mut krs_error, error: Option<Error>) {
         // There is nowhere to write to.
         return;
     }
-    // SAFETY: not NULL, and as large as its first version.
-    let to = unsafe { &mut *to };
-    let Some(error) = error else {
-        to.code = code::OK;
-        to.flags = 0;
-        to.message_len = 0;
-        to.message[0] = 0;
-        return;
+    let (code, flags, text) = match &error {
+        None => (code::OK, 0, ""),
+        Some(error) => (error.code, error.flags, &*error.message),
     };
-    let text = error.message.as_bytes();
-    let fits = fitting(&error.message, to.message.len() - 1);
-    for (place, byte) in to.message.iter_mut().zip(&text[..fits]) {
-        *place = *byte as c_char;
+    // SAFETY: not NULL, and as large as its first version; only where the field is.
+    let message: *mut [c_char] = unsafe { &raw mut (*to).message };
+    let fits = fitting(text, message.len() - 1);
+    let cut = if fits < text.len() {
+        KRS_ERROR_TRUNCATED
+    } else {
+        0
+    };
+    // SAFETY: as above; no reference is made, for the caller need not have
+    // written anything but its size. The message has room for `fits` bytes and one more.
+    unsafe {
+        (*to).code = code;
+        (*to).flags = flags | cut;
+        (*to).message_len = fits as u32;
+        let message = message.cast::<u8>();
+        message.copy_from_nonoverlapping(text.as_ptr(), fits);
+        message.add(fits).write(0);
     }
-    to.message[fits] = 0;
-    to.code = error.code;
-    to.flags = error.flags
-        | if fits < text.len() {
-            KRS_ERROR_TRUNCATED
-        } else {
-            0
-        };
-    to.message_len = fits as u32;
 }
 
 /// The longest beginning of at most `room` bytes that ends with a whole character.

@@ -13,7 +13,7 @@ use crate::mock::Mock;
 use crate::producer::Topic;
 
 pub static CLIENTS: Table<Opened> = Table::new(1, "client");
-pub static TOPICS: Table<Topic> = Table::new(2, "topic");
+pub static TOPICS: Table<OpenedTopic> = Table::new(2, "topic");
 pub static CHANS: Table<Chan> = Table::new(3, "channel");
 pub static MOCKS: Table<Mock> = Table::new(4, "mock cluster");
 
@@ -24,6 +24,12 @@ pub struct Opened {
     pub produce: Option<u64>,
     pub logs: Option<u64>,
     topics: Mutex<HashMap<String, u64>>,
+}
+
+/// A producer's topic, with the handle of its client, which need not be looked up then.
+pub struct OpenedTopic {
+    pub topic: Arc<Topic>,
+    pub client: u64,
 }
 
 impl Opened {
@@ -49,14 +55,15 @@ impl Opened {
         }))
     }
 
-    /// The same handle for the same name, always.
-    pub fn topic(&self, name: &str) -> Result<u64> {
+    /// The same handle for the same name, always. `client` is this one's own.
+    pub fn topic(&self, client: u64, name: &str) -> Result<u64> {
         let producer = self.client.producer()?;
         let mut topics = self.topics.lock();
         if let Some(id) = topics.get(name) {
             return Ok(*id);
         }
-        let id = TOPICS.insert(producer.topic(name)?)?;
+        let topic = producer.topic(name)?;
+        let id = TOPICS.insert(Arc::new(OpenedTopic { topic, client }))?;
         topics.insert(name.to_owned(), id);
         Ok(id)
     }

@@ -85,17 +85,22 @@ pub unsafe extern "C" fn krs_producer_send(
 /// # Safety
 /// The message's bytes are alive.
 unsafe fn try_send(client: krs_client, message: &krs_message) -> Result<Option<Result<()>>> {
-    let topic = match message.topic.id {
+    let opened = match message.topic.id {
         0 => None,
         id => Some(TOPICS.read(id)?),
     };
+    let topic = opened.as_deref().map(|opened| &*opened.topic);
     // SAFETY: by the caller's promise.
-    let message = unsafe { decode_message(message, topic.as_deref()) }?;
-    Ok(CLIENTS
-        .read(client.id)?
-        .client
-        .producer()?
-        .try_send(&message))
+    let message = unsafe { decode_message(message, topic) }?;
+    match &opened {
+        Some(opened) if opened.client == client.id => {
+            Ok(opened.topic.producer().try_send(&message))
+        }
+        _ => {
+            let opened = CLIENTS.read(client.id)?;
+            Ok(opened.client.producer()?.try_send(&message))
+        }
+    }
 }
 
 /// # Safety
@@ -354,7 +359,9 @@ pub(super) unsafe fn decode_message<'a>(
 pub(super) fn topic_of(message: &krs_message) -> Result<Option<Arc<Topic>>> {
     match message.topic.id {
         0 => Ok(None),
-        id => TOPICS.get(id).map(Some),
+        id => TOPICS
+            .read(id)
+            .map(|opened| Some(Arc::clone(&opened.topic))),
     }
 }
 
@@ -425,7 +432,11 @@ impl<'a> Records<'a> {
                 count,
                 topics: topics
                     .iter()
-                    .map(|topic| TOPICS.get(topic.id))
+                    .map(|topic| {
+                        TOPICS
+                            .read(topic.id)
+                            .map(|opened| Arc::clone(&opened.topic))
+                    })
                     .collect::<Result<_>>()?,
                 topic: optional("records.topic", from.topic, count)?,
                 partition: optional("records.partition", from.partition, count)?,

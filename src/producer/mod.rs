@@ -14,7 +14,7 @@ use smallvec::SmallVec;
 pub use crate::rd::RUN_LEN;
 pub use slab::Report;
 
-use crate::batch::{Batch, Kind, ROW_FATAL, Row};
+use crate::batch::{Batch, Kind, NO_TOPIC, ROW_FATAL, Row};
 use crate::chan::{Message, Notify, Queue, Source};
 use crate::client::{self, CloseResult, LastStats};
 use crate::conf::go::ReportFields;
@@ -23,7 +23,7 @@ use crate::error::{Code, Error, Result, code};
 use crate::rd::{self, Event, EventKind};
 use crate::shared::{Share, Shared};
 use line::Line;
-use slab::{Accepted, Slab};
+use slab::{Accepted, Outstanding};
 
 /// Longest time inside librdkafka while flushing: reports are delivered between.
 const FLUSH_SLICE: Duration = Duration::from_millis(10);
@@ -42,7 +42,7 @@ pub struct Producer {
     name: String,
     closing: AtomicBool,
     arrivals: Arc<Arrivals>,
-    slab: Mutex<Slab>,
+    outstanding: Outstanding,
     delivering: Mutex<()>,
     /// The client's own channel.
     events: Arc<Queue>,
@@ -74,11 +74,16 @@ struct Arrivals {
 pub struct Topic {
     name: String,
     native: rd::Topic,
+    producer: Arc<Producer>,
 }
 
 impl Topic {
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    pub fn producer(&self) -> &Arc<Producer> {
+        &self.producer
     }
 }
 
@@ -91,7 +96,7 @@ const NO_PLACE: Error = Error::fixed(
 /// Messages that are sent with one call.
 pub type Run<'a> = SmallVec<[Message<'a>; RUN_LEN]>;
 /// Messages with a result, and what was remembered of them.
-type Settled<'a> = SmallVec<[(rd::Message<'a>, Accepted); REPORTS_AT_ONCE]>;
+type Settled<'a> = SmallVec<[(rd::Sent<'a>, Accepted); REPORTS_AT_ONCE]>;
 /// What came of the first messages of a run.
 pub type Codes = SmallVec<[Code; RUN_LEN]>;
 
@@ -121,7 +126,7 @@ impl Producer {
             txn: Mutex::default(),
             closing: AtomicBool::new(false),
             arrivals,
-            slab: Mutex::default(),
+            outstanding: Outstanding::default(),
             delivering: Mutex::new(()),
             events: Queue::of_client(options.events_size),
             logs,
@@ -169,7 +174,7 @@ impl Producer {
         Ok(self.native()?.client.fatal_error())
     }
 
-    pub fn topic(&self, name: &str) -> Result<Arc<Topic>> {
+    pub fn topic(self: &Arc<Self>, name: &str) -> Result<Arc<Topic>> {
         if name.is_empty() {
             return Err(Error::argument("topic: the name is empty"));
         }
@@ -180,6 +185,7 @@ impl Producer {
         Ok(Arc::new(Topic {
             name: name.to_owned(),
             native,
+            producer: Arc::clone(self),
         }))
     }
 
@@ -236,7 +242,7 @@ impl Producer {
         {
             return Err(NO_PLACE);
         }
-        let token = self.slab.lock().insert(Accepted::of(message));
+        let token = self.outstanding.insert(Accepted::of(message));
         let sent = native.client.produce(
             topic.native,
             rd::Outgoing {
@@ -294,11 +300,8 @@ impl Producer {
             Report::To(queue) => queue.reserve(&self.as_source(), run.len())?,
             _ => run.len(),
         };
-        let tokens: SmallVec<[u64; RUN_LEN]> = {
-            let mut slab = self.slab.lock();
-            let accepted = run[..granted].iter().map(Accepted::of);
-            accepted.map(|accepted| slab.insert(accepted)).collect()
-        };
+        let accepted = run[..granted].iter().map(Accepted::of);
+        let tokens: SmallVec<[u64; RUN_LEN]> = self.outstanding.insert_all(accepted);
         let plain = run.iter().zip(&tokens).map(|(message, token)| rd::Plain {
             key: message.key,
             value: message.value,
@@ -336,11 +339,7 @@ impl Producer {
 
     /// A message that librdkafka refused has no report.
     fn forget(&self, token: u64) {
-        let accepted = {
-            let mut slab = self.slab.lock();
-            slab.settle(1);
-            slab.remove(token)
-        };
+        let accepted = self.outstanding.forget(token);
         if let Some(Report::To(queue)) = accepted.map(|accepted| accepted.report) {
             queue.release();
         }
@@ -349,7 +348,7 @@ impl Producer {
     /// Accepted messages without a result.
     pub fn pending(&self) -> usize {
         self.deliver();
-        self.slab.lock().pending()
+        self.outstanding.pending()
     }
 
     /// Sends without lingering until there is a result for every message or
@@ -365,7 +364,7 @@ impl Producer {
     fn flush_until(&self, end: Option<Instant>) -> Result<usize> {
         let mut slice = Duration::from_millis(1);
         loop {
-            let before = self.slab.lock().pending();
+            let before = self.outstanding.pending();
             let pending = self.pending();
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
             if pending == 0 || left.is_some_and(|left| left.is_zero()) {
@@ -448,21 +447,22 @@ impl Producer {
     }
 
     fn take_reports(&self, mut event: Event) {
-        let mut messages = event.messages().peekable();
-        while messages.peek().is_some() {
-            let settled: Settled<'_> = {
-                let mut slab = self.slab.lock();
-                let some = messages.by_ref().take(REPORTS_AT_ONCE);
-                some.filter_map(|message| Some((message, slab.remove(message.token())?)))
-                    .collect()
-            };
+        let Some(mut reports) = event.reports() else {
+            return;
+        };
+        let mut told = reports.by_ref().peekable();
+        while told.peek().is_some() {
+            let some = told.by_ref().take(REPORTS_AT_ONCE);
+            let some = some.map(|sent| (sent.token(), sent));
+            let settled: Settled<'_> = self.outstanding.take(some);
             for run in settled.chunk_by(|one, next| one.1.report == next.1.report) {
                 self.report(&run[0].1.report, run.len(), |batch| {
                     push_reports(batch, run, self.options.report_fields);
                 });
             }
-            self.slab.lock().settle(settled.len());
+            self.outstanding.settle(settled.len());
         }
+        self.outstanding.settle_untold(reports.untold());
     }
 
     /// Adds `count` rows, which `push` pushes, to the channel that they are for.
@@ -517,7 +517,7 @@ impl Producer {
 
     /// Reports what librdkafka still holds; its own late reports find no slot.
     fn report_unknown(&self) -> usize {
-        let left: Vec<Accepted> = self.slab.lock().drain().collect();
+        let (left, untold) = self.outstanding.drain();
         for accepted in &left {
             self.report(&accepted.report, 1, |batch| {
                 batch.push(&Row {
@@ -527,8 +527,8 @@ impl Producer {
                 });
             });
         }
-        self.slab.lock().settle(left.len());
-        left.len()
+        self.outstanding.settle(left.len());
+        left.len() + untold
     }
 
     // ---- plumbing --------------------------------------------------------
@@ -574,47 +574,31 @@ fn is_full(result: &Result<()>) -> bool {
     matches!(result, Err(error) if error.code == code::QUEUE_FULL)
 }
 
-/// The topic's name of the message before: most often it is the same.
-#[derive(Default)]
-struct TopicName<'a> {
-    identity: usize,
-    name: Option<&'a str>,
-}
-
-impl<'a> TopicName<'a> {
-    fn of(&mut self, message: &rd::Message<'a>) -> Option<&'a str> {
-        if self.identity != message.topic_identity() {
-            self.identity = message.topic_identity();
-            self.name = message.topic();
+fn push_reports(batch: &mut Batch, run: &[(rd::Sent<'_>, Accepted)], fields: ReportFields) {
+    for alike in run.chunk_by(|one, next| one.0.is_like(&next.0)) {
+        let first = alike[0].0;
+        let (_, timestamp_type) = first.timestamp();
+        for (message, accepted) in alike {
+            if fields.headers {
+                message.for_each_header(|key, value| batch.push_header(key, value));
+            }
+            batch.push_differing(
+                message.offset(),
+                message.timestamp().0,
+                message.key().filter(|_| fields.key),
+                message.value().filter(|_| fields.value),
+            );
+            batch.opaque.push(accepted.opaque);
         }
-        self.name
-    }
-}
-
-fn push_reports(batch: &mut Batch, run: &[(rd::Message<'_>, Accepted)], fields: ReportFields) {
-    let mut topic = TopicName::default();
-    let rows = run.iter().map(|(message, accepted)| {
-        let (timestamp, timestamp_type) = message.timestamp();
-        Row {
-            code: message.code(),
-            topic: topic.of(message),
-            partition: message.partition(),
-            offset: message.offset(),
-            timestamp,
+        let topic = first
+            .topic()
+            .map_or(NO_TOPIC, |name| batch.topics.index(name));
+        let row = Row {
+            code: first.code(),
+            partition: first.partition(),
             timestamp_type,
-            opaque: accepted.opaque,
-            key: message.key().filter(|_| fields.key),
-            value: message.value().filter(|_| fields.value),
             ..Row::new(Kind::Report)
-        }
-    });
-    if fields.headers {
-        for (row, (message, _)) in rows.zip(run) {
-            message.for_each_header(|key, value| batch.push_header(key, value));
-            batch.push(&row);
-        }
-    } else {
-        let rows: SmallVec<[Row<'_>; REPORTS_AT_ONCE]> = rows.collect();
-        batch.push_all(&rows);
+        };
+        batch.complete(&row, topic);
     }
 }

@@ -1,8 +1,12 @@
 //! The messages that were accepted and have no result yet.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
 
 use crate::chan::{Message, Queue};
+use crate::rd::UNTOLD;
 
 /// Where the report of a message goes.
 #[derive(Clone, Default)]
@@ -39,9 +43,84 @@ impl Accepted {
     }
 }
 
+/// The messages that were accepted and have no result yet.
+#[derive(Default)]
+pub struct Outstanding {
+    told: Mutex<Slab>,
+    /// How many nobody wants to be told of.
+    untold: AtomicUsize,
+}
+
+impl Outstanding {
+    /// Messages without a result, or whose report has not reached its channel.
+    pub fn pending(&self) -> usize {
+        self.told.lock().pending + self.untold.load(Ordering::Relaxed)
+    }
+
+    /// Remembers a message, which is pending until it is taken and settled.
+    pub fn insert(&self, accepted: Accepted) -> u64 {
+        match accepted.report {
+            Report::None => self.insert_untold(),
+            _ => self.told.lock().insert(accepted),
+        }
+    }
+
+    fn insert_untold(&self) -> u64 {
+        self.untold.fetch_add(1, Ordering::Relaxed);
+        UNTOLD
+    }
+
+    /// The same for many that are alike.
+    pub fn insert_all<T: FromIterator<u64>>(&self, all: impl Iterator<Item = Accepted>) -> T {
+        let mut slab = self.told.lock();
+        let insert = |accepted: Accepted| match accepted.report {
+            Report::None => self.insert_untold(),
+            _ => slab.insert(accepted),
+        };
+        all.map(insert).collect()
+    }
+
+    /// Forgets a message that was not sent; tells where its report would have gone.
+    pub fn forget(&self, token: u64) -> Option<Accepted> {
+        if token == UNTOLD {
+            self.settle_untold(1);
+            return None;
+        }
+        let mut slab = self.told.lock();
+        slab.pending -= 1;
+        slab.remove(token)
+    }
+
+    /// Takes out what has a result, which is pending until [`settle`](Self::settle).
+    pub fn take<T, C>(&self, sent: impl Iterator<Item = (u64, T)>) -> C
+    where
+        C: FromIterator<(T, Accepted)>,
+    {
+        let mut slab = self.told.lock();
+        sent.filter_map(|(token, sent)| Some((sent, slab.remove(token)?)))
+            .collect()
+    }
+
+    /// So many reports have reached their channels.
+    pub fn settle(&self, count: usize) {
+        self.told.lock().pending -= count;
+    }
+
+    /// So many of which nobody wants to be told have a result.
+    pub fn settle_untold(&self, count: usize) {
+        self.untold.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Gives up what has no result; tells of what somebody wants to know, and how many others there were.
+    pub fn drain(&self) -> (Vec<Accepted>, usize) {
+        let told = self.told.lock().drain().collect();
+        (told, self.untold.swap(0, Ordering::Relaxed))
+    }
+}
+
 /// Slots with generations: a token is good for one message only.
 #[derive(Default)]
-pub struct Slab {
+struct Slab {
     slots: Vec<Slot>,
     free: Vec<u32>,
     pending: usize,
@@ -53,18 +132,7 @@ struct Slot {
 }
 
 impl Slab {
-    /// Messages whose report has not reached its channel.
-    pub fn pending(&self) -> usize {
-        self.pending
-    }
-
-    /// So many reports have reached their channels, or will never come.
-    pub fn settle(&mut self, count: usize) {
-        self.pending -= count;
-    }
-
-    /// Remembers a message, which is pending until [`settle`](Self::settle).
-    pub fn insert(&mut self, accepted: Accepted) -> u64 {
+    fn insert(&mut self, accepted: Accepted) -> u64 {
         self.pending += 1;
         if let Some(index) = self.free.pop() {
             let slot = &mut self.slots[index as usize];
@@ -80,7 +148,7 @@ impl Slab {
     }
 
     /// Takes a message out; `None` if its token was used already.
-    pub fn remove(&mut self, token: u64) -> Option<Accepted> {
+    fn remove(&mut self, token: u64) -> Option<Accepted> {
         let slot = self.slots.get_mut(token as u32 as usize)?;
         if slot.generation != (token >> 32) as u32 {
             return None;
@@ -91,7 +159,7 @@ impl Slab {
         Some(accepted)
     }
 
-    pub fn drain(&mut self) -> impl Iterator<Item = Accepted> {
+    fn drain(&mut self) -> impl Iterator<Item = Accepted> {
         self.free.clear();
         std::mem::take(&mut self.slots)
             .into_iter()
@@ -99,6 +167,7 @@ impl Slab {
     }
 }
 
+/// Never [`UNTOLD`]: so many messages do not fit into memory.
 fn token(generation: u32, index: u32) -> u64 {
     u64::from(generation) << 32 | u64::from(index)
 }
@@ -110,7 +179,7 @@ mod tests {
     fn accepted(opaque: u64) -> Accepted {
         Accepted {
             opaque,
-            report: Report::None,
+            report: Report::Client,
         }
     }
 

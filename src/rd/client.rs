@@ -47,6 +47,7 @@ pub struct Client {
 pub struct Topic {
     client: u64,
     raw: NonNull<sys::rd_kafka_topic_t>,
+    limits: raw::Limits,
 }
 
 // SAFETY: librdkafka's handles may be used from any thread.
@@ -218,6 +219,8 @@ impl Client {
         Ok(Topic {
             client: self.serial,
             raw,
+            // SAFETY: the topic is alive.
+            limits: unsafe { raw::krs_rd_limits_of(raw.as_ptr()) },
         })
     }
 
@@ -225,12 +228,27 @@ impl Client {
         if topic.client != self.serial {
             return Err(OTHER_CLIENT);
         }
-        if message.has_headers || message.timestamp != 0 {
+        if message.has_headers {
             return self.produce_full(topic, message);
         }
+        let mut bundled = [outgoing(
+            message.key,
+            message.value,
+            message.timestamp,
+            message.token,
+        )];
+        if bundle(topic, message.partition, &mut bundled) == 1 {
+            return match bundled[0].code {
+                code::OK => Ok(()),
+                refused => Err(produce_error(refused)),
+            };
+        }
+        if message.timestamp != 0 {
+            return self.produce_full(topic, message);
+        }
+        let _clock = HeldClock::new();
         let (value, value_len) = parts(message.value);
         let (key, key_len) = parts(message.key);
-        let _clock = HeldClock::new();
         // SAFETY: the topic is alive, for its client is; the bytes are copied.
         let failed = unsafe {
             sys::rd_kafka_produce(
@@ -262,7 +280,17 @@ impl Client {
         if topic.client != self.serial {
             return Err(OTHER_CLIENT);
         }
-        let mut messages: SmallVec<[_; RUN_LEN]> = messages.map(native_message).collect();
+        let mut all: SmallVec<[_; RUN_LEN]> = messages
+            .map(|plain| outgoing(plain.key, plain.value, 0, plain.token))
+            .collect();
+        let bundled = bundle(topic, partition, &mut all);
+        let mut codes: SmallVec<[Code; RUN_LEN]> =
+            all[..bundled].iter().map(|message| message.code).collect();
+        let mut messages: SmallVec<[_; RUN_LEN]> =
+            all[bundled..].iter().map(native_message).collect();
+        if messages.is_empty() {
+            return Ok(codes);
+        }
         let _clock = HeldClock::new();
         // SAFETY: the topic is alive, for its client is; the bytes are copied.
         unsafe {
@@ -278,7 +306,8 @@ impl Client {
         // be one that the enum does not have.
         let code =
             |m: &sys::rd_kafka_message_t| unsafe { ptr::addr_of!(m.err).cast::<Code>().read() };
-        Ok(messages.iter().map(code).collect())
+        codes.extend(messages.iter().map(code));
+        Ok(codes)
     }
 
     /// With headers or a timestamp, for which the plain call has no room.
@@ -464,23 +493,49 @@ unsafe fn take_error(error: *mut sys::rd_kafka_error_t) -> Error {
     }
 }
 
+fn outgoing(key: Option<&[u8]>, value: Option<&[u8]>, timestamp: i64, token: u64) -> raw::Outgoing {
+    let (key, key_size) = parts(key);
+    let (value, value_size) = parts(value);
+    raw::Outgoing {
+        key,
+        value,
+        key_size,
+        value_size,
+        timestamp,
+        token,
+        code: code::OK,
+    }
+}
+
+/// Sends the first of these, as many as can be bundled; tells how many those are.
+fn bundle(topic: Topic, partition: i32, messages: &mut [raw::Outgoing]) -> usize {
+    // SAFETY: the topic is alive, for its client is; the bytes are copied.
+    unsafe {
+        raw::krs_rd_bundle(
+            topic.raw.as_ptr(),
+            &topic.limits,
+            partition,
+            messages.as_mut_ptr(),
+            messages.len(),
+        )
+    }
+}
+
 fn parts(bytes: Option<&[u8]>) -> (*mut c_void, usize) {
     bytes.map_or((ptr::null_mut(), 0), |bytes| {
         (bytes.as_ptr().cast_mut().cast(), bytes.len())
     })
 }
 
-fn native_message(message: Plain<'_>) -> sys::rd_kafka_message_t {
-    let (payload, len) = parts(message.value);
-    let (key, key_len) = parts(message.key);
+fn native_message(message: &raw::Outgoing) -> sys::rd_kafka_message_t {
     sys::rd_kafka_message_t {
         err: sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR,
         rkt: ptr::null_mut(),
         partition: 0,
-        payload,
-        len,
-        key,
-        key_len,
+        payload: message.value,
+        len: message.value_size,
+        key: message.key,
+        key_len: message.key_size,
         offset: 0,
         _private: message.token as *mut c_void,
     }

@@ -7,6 +7,7 @@ use rdkafka_sys as sys;
 
 use super::admin::{TopicResult, topic_results};
 use super::records::Records;
+use super::sent::Reports;
 use super::{List, Message, lossy, raw};
 use crate::error::Code;
 use crate::partition::TopicPartition;
@@ -102,17 +103,25 @@ impl Event {
         }
     }
 
-    /// The messages or reports, each once: a second call goes on where the
-    /// first one stopped.
-    pub fn messages(&mut self) -> impl Iterator<Item = Message<'_>> {
+    /// Messages with a result; `None` if it is no event of reports.
+    pub fn reports(&mut self) -> Option<Reports<'_>> {
+        (self.kind() == EventKind::Reports).then(|| Reports::of(self))
+    }
+
+    /// Each once: a second call goes on where the first one stopped.
+    fn messages(&mut self) -> impl Iterator<Item = Message<'_>> {
         std::iter::from_fn(|| {
-            // SAFETY: the event is alive, and so are its messages until it is
-            // dropped, which the borrow rules out.
-            unsafe {
-                let message = sys::rd_kafka_event_message_next(self.as_ptr());
-                (!message.is_null()).then(|| Message::new(message))
-            }
+            let message = self.next_message()?;
+            // SAFETY: alive until the event is dropped, which the borrow rules out.
+            Some(unsafe { Message::new(message) })
         })
+    }
+
+    /// Lives as long as the event.
+    pub(super) fn next_message(&mut self) -> Option<*const sys::rd_kafka_message_t> {
+        // SAFETY: the event is alive.
+        let message = unsafe { sys::rd_kafka_event_message_next(self.as_ptr()) };
+        (!message.is_null()).then_some(message)
     }
 
     pub fn partitions(&self) -> Vec<TopicPartition> {

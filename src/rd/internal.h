@@ -6,10 +6,10 @@
 #define KRS_RD_INTERNAL_H
 
 #include "../config.h"
-/* The headers of OpenSSL and zlib need not be found. Without them fields are missing in rk_conf,
- * from `ssl.ctx` on: nothing behind it in a rd_kafka_t may be used. All other layouts are the same.
- */
-#undef WITH_SSL
+/* The header of zlib need not be found; no layout depends on it. OpenSSL's are in stubs/. */
+#if WITH_ZLIB
+#define HAS_GZIP 1
+#endif
 #undef WITH_ZLIB
 
 #include "rdkafka_int.h"

@@ -30,7 +30,7 @@ impl<'a> Message<'a> {
         self.raw
     }
 
-    fn fields(&self) -> &'a sys::rd_kafka_message_t {
+    pub(super) fn fields(&self) -> &'a sys::rd_kafka_message_t {
         // SAFETY: alive for 'a by the promise given to `new`. The `err` field is
         // never read through this reference.
         unsafe { &*self.raw }
@@ -93,34 +93,6 @@ impl<'a> Message<'a> {
             TimestampType::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => (-1, 0),
             TimestampType::RD_KAFKA_TIMESTAMP_CREATE_TIME => (time, 1),
             TimestampType::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME => (time, 2),
-        }
-    }
-
-    /// The token given to [`Client::produce`](super::Client::produce).
-    pub fn token(&self) -> u64 {
-        self.fields()._private as u64
-    }
-
-    /// Of a message that was sent; what was fetched is one of [`Records`](super::Records).
-    pub fn for_each_header(&self, mut each: impl FnMut(&[u8], Option<&[u8]>)) {
-        let mut headers = ptr::null_mut();
-        // SAFETY: reads the live message; the headers stay owned by it.
-        let found = unsafe { sys::rd_kafka_message_headers(self.raw, &mut headers) };
-        if found as i32 != 0 {
-            return;
-        }
-        for index in 0.. {
-            let (mut name, mut value, mut size) = (ptr::null(), ptr::null(), 0);
-            // SAFETY: the headers are alive; the outputs are ours. What they
-            // point to lives as long as the headers.
-            unsafe {
-                let code =
-                    sys::rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size);
-                if code as i32 != 0 {
-                    return;
-                }
-                each(CStr::from_ptr(name).to_bytes(), bytes(value.cast(), size));
-            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod mock;
 mod queue;
 mod raw;
 mod records;
+mod sent;
 mod txn;
 
 pub use client::{Client, LogSink, Outgoing, Plain, RUN_LEN, Throttle, Topic};
@@ -25,6 +26,7 @@ pub use message::Message;
 pub use mock::Mock;
 pub use queue::Queue;
 pub use records::Records;
+pub use sent::{Sent, UNTOLD};
 
 use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char};

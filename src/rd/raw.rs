@@ -29,6 +29,44 @@ pub struct Fetched {
     pub last_offset: i64,
 }
 
+/// `krs_rd_limits_t` of `bundles.h`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Limits {
+    pub messages: i32,
+    pub wire_bytes: usize,
+    pub largest: usize,
+}
+
+/// `krs_rd_outgoing_t` of `bundles.h`.
+#[repr(C)]
+pub struct Outgoing {
+    pub key: *mut c_void,
+    pub value: *mut c_void,
+    pub key_size: usize,
+    pub value_size: usize,
+    pub timestamp: i64,
+    pub token: u64,
+    pub code: i32,
+}
+
+/// `item_t` of `bundles.h`; its key and value follow.
+#[repr(C)]
+pub struct Item {
+    pub token: u64,
+    pub timestamp: i64,
+    pub key_size: i32,
+    pub value_size: i32,
+}
+
+/// `krs_rd_items_t` of `bundles.h`.
+#[repr(C)]
+pub struct Items {
+    pub first: *const Item,
+    pub count: i32,
+    pub told: i32,
+}
+
 pub type Take = unsafe extern "C" fn(fetched: *mut Fetched, opaque: *mut c_void) -> bool;
 
 unsafe extern "C" {
@@ -37,6 +75,17 @@ unsafe extern "C" {
     pub fn krs_rd_drain(queue: *mut sys::rd_kafka_queue_t, take: Take, opaque: *mut c_void);
     pub fn krs_rd_waiting(queue: *mut sys::rd_kafka_queue_t) -> usize;
     pub fn krs_rd_set_position(fetched: *const Fetched);
+    /// In `bundling.c`.
+    pub fn krs_rd_limits_of(topic: *const sys::rd_kafka_topic_t) -> Limits;
+    pub fn krs_rd_bundle(
+        topic: *mut sys::rd_kafka_topic_t,
+        limits: *const Limits,
+        partition: i32,
+        messages: *mut Outgoing,
+        count: usize,
+    ) -> usize;
+    /// In `bundles.c`.
+    pub fn krs_rd_items_of(message: *const sys::rd_kafka_message_t) -> Items;
     /// In `records.c`.
     #[cfg(test)]
     pub fn krs_rd_count_records(

@@ -1,0 +1,2 @@
+/* See ssl.h. */
+#include <openssl/ssl.h>
