@@ -15,10 +15,12 @@ RATE = 500
 
 
 @contextmanager
-def loads(what: str, servers: str, cluster: Cluster, *settings: str) -> Iterator[list[Load]]:
+def loads(
+    what: str, servers: str, cluster: Cluster, *settings: str, rate: int = RATE
+) -> Iterator[list[Load]]:
     """One program of each language, whose messages flow."""
     running = [
-        Load(language, servers, fresh(f"{what}-{language.lower()}"), RATE, *settings)
+        Load(language, servers, fresh(f"{what}-{language.lower()}"), rate, *settings)
         for language in languages()
     ]
     try:
@@ -42,6 +44,26 @@ def kills(cluster: Cluster, times: int) -> Iterator[Row]:
             cluster.do("revive", broker)
             cluster.await_in_sync(*(load.topic for load in running))
         yield from finish_all("a broker killed", running, times)
+
+
+# Such messages are sent together, as one of librdkafka's, and so do not go the way of the others; and fast, so that they
+# are many. One request at a time: else one that is sent again is overtaken.
+TOGETHER = ("producer.enable.idempotence=false", "producer.max.in.flight=1")
+FAST = 10_000
+
+
+def together(cluster: Cluster, times: int) -> Iterator[Row]:
+    """Brokers killed and stopped in turn while messages are not numbered: none is lost, but some may come twice."""
+    with loads("together", cluster.servers, cluster, *TOGETHER, rate=FAST) as running:
+        for number in range(times):
+            broker = cluster.ids()[number % len(cluster.ids())]
+            what, back = ("kill", "revive") if number % 2 == 0 else ("freeze", "thaw")
+            cluster.do(what, broker)
+            for load in running:
+                load.await_flow()
+            cluster.do(back, broker)
+            cluster.await_in_sync(*(load.topic for load in running))
+        yield from finish_all("killed and stopped, not numbered", running, times, once=False)
 
 
 SOON = 30.0  # A broker may know of a topic a moment after the others.

@@ -39,6 +39,7 @@ def plan(cluster: Cluster, minutes: float) -> dict[str, Callable[[], Iterator[Ro
     net = Network(cluster.proxied)
     return {
         "kill": lambda: brokers.kills(cluster, share(20, 3)),
+        "together": lambda: brokers.together(cluster, share(20, 4)),
         "topics": lambda: brokers.topics(cluster, share(20, 3)),
         "freeze": lambda: brokers.freezes(cluster, share(30, 5)),
         "close": lambda: brokers.closes(cluster),
