@@ -1,6 +1,7 @@
 //! What went wrong in a call to the core, and the exception that Python gets for it.
 
 use std::ffi::CStr;
+use std::mem::MaybeUninit;
 
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
@@ -98,17 +99,27 @@ pub fn kafka_exception(py: Python<'_>, error: Py<PyAny>) -> PyResult<Py<PyAny>> 
 }
 
 /// Calls a function of the core and takes over what it says.
+#[allow(unsafe_code, reason = "an error that is written by the core only")]
 pub fn call(function: impl FnOnce(*mut krs_error) -> krs_code) -> Result<()> {
-    let mut err = krs_error::new();
-    let code = function(&mut err);
+    // Not zeroed: that would take longer than many a call.
+    let mut err = MaybeUninit::<krs_error>::uninit();
+    let place = err.as_mut_ptr();
+    // SAFETY: a field of our own; nothing is read.
+    unsafe { (&raw mut (*place).struct_size).write(size_of::<krs_error>() as u32) };
+    let code = function(place);
     if code == ffi::KRS_OK {
         return Ok(());
     }
-    let len = (err.message_len as usize).min(err.message.len());
+    // SAFETY: a call that fails writes the fields, and as many bytes of the message as it says.
+    let (flags, message) = unsafe {
+        let len = (*place).message_len as usize;
+        let first = (&raw const (*place).message).cast::<u8>();
+        ((*place).flags, std::slice::from_raw_parts(first, len))
+    };
     Err(Error {
         code,
-        flags: err.flags,
-        message: String::from_utf8_lossy(&err.message[..len]).into_owned(),
+        flags,
+        message: String::from_utf8_lossy(message).into_owned(),
     })
 }
 

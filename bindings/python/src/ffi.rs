@@ -215,7 +215,6 @@ macro_rules! zero_but_for_size {
     )*};
 }
 zero_but_for_size!(
-    krs_error,
     krs_close_result,
     krs_message,
     krs_records,

@@ -5,6 +5,7 @@
 
 mod admin;
 mod arrow;
+mod callback;
 mod calls;
 mod chan;
 mod cluster;

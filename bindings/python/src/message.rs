@@ -27,7 +27,7 @@ struct Own {
 }
 
 /// A message that was received, or whose delivery is reported.
-#[pyclass(frozen, subclass, module = "kafka_rs.cimpl", weakref)]
+#[pyclass(frozen, subclass, module = "kafka_rs.cimpl", weakref, freelist = 128)]
 pub struct Message {
     rows: Option<Arc<Rows>>,
     row: usize,

@@ -4,16 +4,17 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use pyo3::exceptions::{PyBufferError, PyRuntimeError, PyTypeError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use crate::callback::call_back;
 use crate::calls::{Call, Calls, Waiting};
 use crate::collector::Looks;
 use crate::conf::{self, Handles, Setting, c_string};
@@ -33,8 +34,8 @@ use crate::reader::{Reader, Taken};
 use crate::rows::Rows;
 use crate::wait::{Deadline, interruptible, until};
 
-/// Reports fetched at once.
-const REPORT_ROWS: usize = 1000;
+/// Reports fetched at once: more than the core keeps in one batch, which it then gives away without a copy.
+const REPORT_ROWS: usize = 4096;
 /// How long flush() leaves to another thread that calls back, before it looks again.
 const TELLING: Duration = Duration::from_millis(1);
 /// Shortest time between two attempts at a call that may be repeated.
@@ -50,6 +51,12 @@ struct State {
     event: Vec<Taken>,
 }
 
+/// What each message that is sent needs, under one lock.
+struct Sending {
+    topics: Topics,
+    calls: Calls,
+}
+
 #[derive(Default)]
 struct Topics {
     recent: Vec<(Py<PyString>, krs_topic)>,
@@ -59,13 +66,17 @@ struct Topics {
 #[pyclass(frozen, subclass, module = "kafka_rs._native")]
 pub struct ProducerCore {
     state: Mutex<Option<State>>,
-    handles: RwLock<Option<Handles>>,
-    topics: Mutex<Topics>,
-    calls: Mutex<Calls>,
+    handles: Mutex<Option<Handles>>,
+    /// The client among them, to be seen without the lock; 0 once it is closed.
+    client: AtomicU64,
+    sending: Mutex<Sending>,
     /// Called for each message that names no callback of its own.
     on_delivery: Mutex<Option<Py<PyAny>>>,
     /// Called with lists of reports, of messages without a callback of their own.
     on_reports: Mutex<Option<Py<PyAny>>>,
+    /// Whether there are these two, to be seen without the lock.
+    has_on_delivery: AtomicBool,
+    has_on_reports: AtomicBool,
     /// Reports of success are not passed on.
     only_errors: AtomicBool,
     /// Futures whose messages were reported, and the reports: settled together, which costs one call.
@@ -96,27 +107,46 @@ fn refused(py: Python<'_>, error: Error) -> PyErr {
     }
 }
 
+impl Topics {
+    #[inline]
+    fn recent(&self, name: &Bound<'_, PyString>) -> Option<krs_topic> {
+        let known = self.recent.iter().find(|(known, _)| known.is(name));
+        known.map(|(_, topic)| *topic)
+    }
+
+    /// Returns the name that is forgotten for it.
+    fn remember(
+        &mut self,
+        name: Py<PyString>,
+        text: &str,
+        topic: krs_topic,
+    ) -> Option<Py<PyString>> {
+        if !self.all.contains_key(text) {
+            self.all.insert(text.to_owned(), topic);
+        }
+        let is_full = self.recent.len() == RECENT;
+        let forgotten = is_full.then(|| self.recent.remove(0).0);
+        self.recent.push((name, topic));
+        forgotten
+    }
+}
+
 impl ProducerCore {
     #[inline]
     fn client(&self) -> PyResult<krs_client> {
         self.birth.check("Producer")?;
-        self.handles
-            .read()
-            .as_ref()
-            .map(|handles| handles.client)
-            .ok_or_else(closed)
+        match self.client.load(Ordering::Relaxed) {
+            0 => Err(closed()),
+            id => Ok(krs_client { id }),
+        }
     }
 
-    #[inline]
-    fn topic(&self, client: krs_client, name: &Bound<'_, PyString>) -> PyResult<krs_topic> {
-        let mut topics = self.topics.lock();
-        let known = topics.recent.iter().find(|(known, _)| known.is(name));
-        if let Some((_, topic)) = known {
-            return Ok(*topic);
-        }
+    /// Not under the lock: errors and names are Python's objects, which may run any code.
+    fn find_topic(&self, client: krs_client, name: &Bound<'_, PyString>) -> PyResult<krs_topic> {
         let text = name.to_str()?;
-        let topic = match topics.all.get(text) {
-            Some(topic) => *topic,
+        let known = self.sending.lock().topics.all.get(text).copied();
+        let topic = match known {
+            Some(topic) => topic,
             None => {
                 let c_name = c_string("a topic", text)?;
                 let mut topic = krs_topic::default();
@@ -125,14 +155,12 @@ impl ProducerCore {
                     ffi::krs_client_topic(client, c_name.as_ptr(), &mut topic, err)
                 })
                 .map_err(|error| refused(name.py(), error))?;
-                topics.all.insert(text.to_owned(), topic);
                 topic
             }
         };
-        if topics.recent.len() == RECENT {
-            topics.recent.remove(0);
-        }
-        topics.recent.push((name.clone().unbind(), topic));
+        let own = name.clone().unbind();
+        let forgotten = self.sending.lock().topics.remember(own, text, topic);
+        drop(forgotten);
         Ok(topic)
     }
 
@@ -148,22 +176,23 @@ impl ProducerCore {
             .or_else(|| on_delivery.filter(|callback| !callback.is_none()));
         match own {
             Some(own) => Some(own.unbind()),
-            None => self
+            None if self.has_on_delivery.load(Ordering::Relaxed) => self
                 .on_delivery
                 .lock()
                 .as_ref()
                 .map(|callback| callback.clone_ref(py)),
+            None => None,
         }
     }
 
     /// The number by which the report of a message finds who waits for it.
-    fn wait_for(&self, waiting: Option<Waiting>) -> u64 {
+    fn wait_for(&self, calls: &mut Calls, waiting: Option<Waiting>) -> u64 {
         match waiting {
             Some(waiting) => {
                 let sent = Instant::now();
-                self.calls.lock().add(Call { waiting, sent })
+                calls.add(Call { waiting, sent })
             }
-            None if self.on_reports.lock().is_some() => BY_THE_LIST,
+            None if self.has_on_reports.load(Ordering::Relaxed) => BY_THE_LIST,
             None => 0,
         }
     }
@@ -195,7 +224,7 @@ impl ProducerCore {
 
     fn forget_call(&self, token: u64) {
         // Not under the lock: dropping an object may run any code.
-        let forgotten = self.calls.lock().take(token);
+        let forgotten = self.sending.lock().calls.take(token);
         drop(forgotten);
     }
 
@@ -212,6 +241,9 @@ impl ProducerCore {
     /// Settles the futures whose messages were reported. Those that an exception leaves are settled by the next call.
     fn settle(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        if this.settling.load(Ordering::Relaxed) == 0 {
+            return Ok(());
+        }
         let pairs = std::mem::take(&mut *this.settled.lock());
         if pairs.is_empty() {
             return Ok(());
@@ -281,7 +313,8 @@ impl ProducerCore {
                 served += usize::from(Self::event(slf, taken)?);
                 continue;
             }
-            let call = this.calls.lock().take(taken.rows.opaque[taken.row]);
+            let opaque = taken.rows.opaque[taken.row];
+            let call = this.sending.lock().calls.take(opaque);
             let Some(call) = call else { continue };
             let code = taken.rows.code[taken.row];
             let latency = now
@@ -306,7 +339,8 @@ impl ProducerCore {
                         0 => py.None(),
                         code => kafka_error(py, code, None, 0)?,
                     };
-                    callback.bind(py).call1((error, Bound::new(py, message)?))?;
+                    let message = Bound::new(py, message)?;
+                    call_back(callback.bind(py), error.bind(py), &message)?;
                 }
             }
             served += 1;
@@ -371,7 +405,19 @@ impl ProducerCore {
             }
         };
         let mut message = krs_message::new();
-        message.topic = self.topic(client, topic)?;
+        {
+            let mut sending = self.sending.lock();
+            message.topic = match sending.topics.recent(topic) {
+                Some(topic) => topic,
+                None => {
+                    drop(sending);
+                    let found = self.find_topic(client, topic)?;
+                    sending = self.sending.lock();
+                    found
+                }
+            };
+            message.opaque = self.wait_for(&mut sending.calls, waiting);
+        }
         message.partition = partition;
         message.key = krs_bytes::of(key.get());
         message.value = krs_bytes::of(value.get());
@@ -379,7 +425,6 @@ impl ProducerCore {
             message.headers = krs_bytes::of(Some(&headers));
         }
         message.timestamp = timestamp.max(0);
-        message.opaque = self.wait_for(waiting);
         if message.opaque == 0 {
             message.flags = ffi::KRS_MESSAGE_NO_REPORT;
         }
@@ -400,7 +445,7 @@ impl ProducerCore {
 
     /// Messages whose outcome the program has not been told.
     fn untold(&self, client: krs_client) -> Result<usize> {
-        let untold = self.calls.lock().len() + self.settling.load(Ordering::Relaxed);
+        let untold = self.sending.lock().calls.len() + self.settling.load(Ordering::Relaxed);
         Ok(self.pending(client)?.max(untold))
     }
 }
@@ -462,11 +507,16 @@ impl ProducerCore {
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
         Self {
             state: Mutex::new(None),
-            handles: RwLock::new(None),
-            topics: Mutex::default(),
-            calls: Mutex::new(Calls::new()),
+            handles: Mutex::new(None),
+            client: AtomicU64::new(0),
+            sending: Mutex::new(Sending {
+                topics: Topics::default(),
+                calls: Calls::new(),
+            }),
             on_delivery: Mutex::new(None),
             on_reports: Mutex::new(None),
+            has_on_delivery: AtomicBool::new(false),
+            has_on_reports: AtomicBool::new(false),
             only_errors: AtomicBool::new(false),
             settled: Mutex::default(),
             settling: AtomicUsize::new(0),
@@ -483,6 +533,10 @@ impl ProducerCore {
         only_errors: bool,
     ) -> PyResult<String> {
         let handles = conf::open(py, ffi::KRS_PRODUCER, &settings)?;
+        self.has_on_delivery
+            .store(on_delivery.is_some(), Ordering::Relaxed);
+        self.has_on_reports
+            .store(on_reports.is_some(), Ordering::Relaxed);
         *self.on_delivery.lock() = on_delivery;
         *self.on_reports.lock() = on_reports;
         self.only_errors.store(only_errors, Ordering::Relaxed);
@@ -491,7 +545,8 @@ impl ProducerCore {
             logs: Logs::new(handles.logs),
             event: Vec::new(),
         });
-        *self.handles.write() = Some(handles);
+        *self.handles.lock() = Some(handles);
+        self.client.store(handles.client.id, Ordering::Relaxed);
         conf::client_name(handles.client).map_err(|error| raise(py, &error))
     }
 
@@ -591,7 +646,7 @@ impl ProducerCore {
         let messages = messages
             .cast::<PyList>()
             .map_err(|_| PyTypeError::new_err("messages must be a list"))?;
-        let topic = self.topic(client, topic)?;
+        let topic = self.find_topic(client, topic)?;
         let common = self.callback(py, callback, on_delivery);
         let mut many = Many::default();
         let mut calls = Vec::with_capacity(messages.len());
@@ -636,10 +691,13 @@ impl ProducerCore {
             ));
         }
         many.header_start.push(many.header_key.count as u32);
-        many.opaque = calls
-            .into_iter()
-            .map(|call| self.wait_for(call.map(Waiting::Callback)))
-            .collect();
+        {
+            let sending = &mut *self.sending.lock();
+            many.opaque = calls
+                .into_iter()
+                .map(|call| self.wait_for(&mut sending.calls, call.map(Waiting::Callback)))
+                .collect();
+        }
         let mut codes: Vec<krs_code> = vec![0; messages.len()];
         let mut done = 0;
         let result = {
@@ -867,7 +925,7 @@ impl ProducerCore {
 
     fn __len__(&self) -> PyResult<usize> {
         self.birth.check("Producer")?;
-        let handles = *self.handles.read();
+        let handles = *self.handles.lock();
         Ok(handles.map_or(0, |handles| self.untold(handles.client).unwrap_or(0)))
     }
 
@@ -884,7 +942,7 @@ impl ProducerCore {
 
     #[getter]
     fn _is_closed(&self) -> bool {
-        self.handles.read().is_none()
+        self.client.load(Ordering::Relaxed) == 0
     }
 
     /// Closes; reports of what was purged are called back for. None: it was closed before.
@@ -892,9 +950,10 @@ impl ProducerCore {
         let py = slf.py();
         let this = slf.get();
         this.birth.check("Producer")?;
-        let Some(handles) = this.handles.write().take() else {
+        let Some(handles) = this.handles.lock().take() else {
             return Ok(None);
         };
+        this.client.store(0, Ordering::Relaxed);
         let ms = Deadline::after(timeout).all_ms();
         let mut how = ffi::krs_close_result::new();
         let result = {
