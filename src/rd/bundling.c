@@ -12,7 +12,6 @@
 
 #include "clock.h"
 #include "rdkafka_topic.h"
-#include "rdrand.h"
 
 enum {
     FIRST_SIZE = 256,
