@@ -359,10 +359,12 @@ pub(super) unsafe fn decode_message<'a>(
 pub(super) fn topic_of(message: &krs_message) -> Result<Option<Arc<Topic>>> {
     match message.topic.id {
         0 => Ok(None),
-        id => TOPICS
-            .read(id)
-            .map(|opened| Some(Arc::clone(&opened.topic))),
+        id => topic_with(id).map(Some),
     }
+}
+
+fn topic_with(id: u64) -> Result<Arc<Topic>> {
+    Ok(Arc::clone(&TOPICS.read(id)?.topic))
 }
 
 fn partition(partition: i32) -> Result<i32> {
@@ -432,11 +434,7 @@ impl<'a> Records<'a> {
                 count,
                 topics: topics
                     .iter()
-                    .map(|topic| {
-                        TOPICS
-                            .read(topic.id)
-                            .map(|opened| Arc::clone(&opened.topic))
-                    })
+                    .map(|topic| topic_with(topic.id))
                     .collect::<Result<_>>()?,
                 topic: optional("records.topic", from.topic, count)?,
                 partition: optional("records.partition", from.partition, count)?,

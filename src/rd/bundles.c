@@ -96,7 +96,10 @@ static rd_kafka_buf_t *create_of_singles(rd_kafka_broker_t *broker, rd_kafka_top
                                          uint64_t epoch_base, size_t *size) {
     const rd_kafka_conf_t *conf = &broker->rkb_rk->rk_conf;
     rd_kafka_msgq_t singles = RD_KAFKA_MSGQ_INITIALIZER(singles);
-    rd_kafka_msg_t *message;
+    rd_kafka_msg_t *message = rd_kafka_msgq_first(queue);
+    if (message != NULL && message->rkm_u.producer.ts_backoff > rd_clock()) {
+        return NULL; /* It waits before it is sent again. */
+    }
     while (rd_kafka_msgq_len(&singles) < conf->batch_num_messages &&
            (message = rd_kafka_msgq_first(queue)) != NULL) {
         if (!is_bundle(message)) {
@@ -123,9 +126,6 @@ rd_kafka_buf_t *__wrap_rd_kafka_msgset_create_ProduceRequest(rd_kafka_broker_t *
     if (rd_kafka_pid_valid(producer_id)) { /* Of an idempotent producer, which has no bundles. */
         return __real_rd_kafka_msgset_create_ProduceRequest(broker, partition, queue, producer_id,
                                                             epoch_base, size);
-    }
-    if (first != NULL && first->rkm_u.producer.ts_backoff > rd_clock()) {
-        return NULL; /* It waits before it is sent again. */
     }
     if (first != NULL && is_bundle(first) && krs_rd_can_write_to(broker)) {
         return krs_rd_write_batch(broker, partition, queue, size);

@@ -112,9 +112,10 @@ pub fn call(function: impl FnOnce(*mut krs_error) -> krs_code) -> Result<()> {
     }
     // SAFETY: a call that fails writes the fields, and as many bytes of the message as it says.
     let (flags, message) = unsafe {
-        let len = (*place).message_len as usize;
-        let first = (&raw const (*place).message).cast::<u8>();
-        ((*place).flags, std::slice::from_raw_parts(first, len))
+        let room: *const [u8] = &raw const (*place).message;
+        let len = ((*place).message_len as usize).min(room.len());
+        let message = std::slice::from_raw_parts(room.cast::<u8>(), len);
+        ((*place).flags, message)
     };
     Err(Error {
         code,
